@@ -1,0 +1,1 @@
+"""Run Brian2 models resident: compile once, present many stimuli."""

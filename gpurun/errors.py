@@ -1,0 +1,138 @@
+"""Every exception that gpurun raises.
+
+All of them derive from :class:`GpurunError`, carry the facts of the failure as
+attributes, and survive pickling, so that a worker process can hand them on.
+Most also derive from the built-in exception that a Brian2 user would expect
+(``ValueError``, ``TypeError``, ``KeyError``, ...).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def _rebuild(cls: type[GpurunError], message: str, fields: dict[str, Any]) -> GpurunError:
+    return cls(message, **fields)
+
+
+class GpurunError(Exception):
+    """Base class of all gpurun exceptions.
+
+    Parameters
+    ----------
+    message : str
+        What went wrong, what was expected, and what to do.
+    **fields
+        Facts of the failure; each becomes an attribute.
+    """
+
+    def __init__(self, message: str, **fields: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fields = fields
+        for name, value in fields.items():
+            setattr(self, name, value)
+
+    def __str__(self) -> str:
+        # KeyError would print the repr of the message.
+        return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild, (type(self), self.message, self.fields))
+
+
+class ConfigError(GpurunError, ValueError):
+    """A setting (argument or ``GPURUN_*`` variable) has no usable value."""
+
+
+class ToolchainError(GpurunError, RuntimeError):
+    """A compiler, header or library is missing. Fields: ``missing``, ``fix``."""
+
+
+class BuildError(GpurunError, RuntimeError):
+    """Compilation failed.
+
+    Fields: ``command`` (list of str), ``directory`` (str, kept for inspection),
+    ``returncode`` (int) and ``output`` (str, the compiler's own message).
+    """
+
+
+class CacheError(GpurunError, OSError):
+    """The cache directory cannot be used. Fields: ``path``."""
+
+    # OSError's constructor would take over the arguments.
+    def __init__(self, message: str, **fields: Any) -> None:
+        OSError.__init__(self, message)
+        GpurunError.__init__(self, message, **fields)
+
+
+class LibraryError(GpurunError, RuntimeError):
+    """A model library could not be loaded or is of another ABI version."""
+
+
+class DeviceUnavailableError(GpurunError, RuntimeError):
+    """The requested compute device cannot be used. Fields: ``device``."""
+
+
+class SimulationError(GpurunError, RuntimeError):
+    """The generated code raised an error. Fields: ``status``, ``call``."""
+
+
+class SessionError(GpurunError, RuntimeError):
+    """A Session was used in a way its state does not allow."""
+
+
+class SessionClosedError(SessionError):
+    """The Session has been closed."""
+
+
+class SessionBusyError(SessionError):
+    """Another thread is using the Session."""
+
+
+class NotSupportedError(GpurunError, NotImplementedError):
+    """The model uses something that gpurun cannot run. Fields: ``what``."""
+
+
+class DurationError(GpurunError, ValueError):
+    """A duration is negative, not finite, or not a multiple of the time step."""
+
+
+class SeedError(GpurunError, ValueError):
+    """A seed is not an integer in the range [0, 2**64)."""
+
+
+class OverrideError(GpurunError, ValueError):
+    """An override, ``carry`` or ``record`` entry is not usable. Fields: ``name``."""
+
+
+class UnknownVariableError(OverrideError, KeyError):
+    """No variable has this name. Fields: ``name``, ``candidates``."""
+
+
+class AmbiguousVariableError(OverrideError, KeyError):
+    """Several variables fit the name. Fields: ``name``, ``candidates``."""
+
+
+class ReadOnlyVariableError(OverrideError, TypeError):
+    """The variable cannot be changed by a run. Fields: ``name``."""
+
+
+class UnitMismatchError(OverrideError, TypeError):
+    """The value has the wrong physical dimension. Fields: ``name``, ``expected``."""
+
+
+class ShapeMismatchError(OverrideError, TypeError):
+    """The value has the wrong shape. Fields: ``name``, ``expected``, ``got``."""
+
+
+class DtypeMismatchError(OverrideError, TypeError):
+    """The value cannot be converted without loss. Fields: ``name``, ``expected``, ``got``."""
+
+
+class NonFiniteValueError(OverrideError):
+    """The value contains nan or inf and that was not allowed. Fields: ``name``."""
+
+
+class ScriptError(GpurunError, RuntimeError):
+    """The script given to the ``gpurun`` command cannot be run."""
