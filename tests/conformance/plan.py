@@ -1,0 +1,155 @@
+"""What is run: the configurations, the phases of each, and the work units they split into."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+# One process runs at most this many tests, so that an interrupted run loses little.
+UNIT_SIZE = 12
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One of the passes that ``brian2.test(test_standalone=...)`` makes.
+
+    Attributes
+    ----------
+    name : str
+        ``"single"``, ``"multiple"`` or ``"specific"``.
+    markers : str
+        The pytest marker expression.
+    build_on_run : bool
+        Handed to ``set_device``.
+    """
+
+    name: str
+    markers: str
+    build_on_run: bool
+
+
+# Without long tests and without the GSL, which are brian2's own defaults. The third
+# phase keeps the build options of the second one, as brian2's run() does, and is
+# selected by the marker `cpp_standalone` in every configuration: brian2 would use a
+# marker named after the device, and for `gpurun` that selects nothing.
+PHASES = (
+    Phase("single", "standalone_compatible and not long and not multiple_runs and not gsl", True),
+    Phase("multiple", "standalone_compatible and not long and multiple_runs and not gsl", False),
+    Phase("specific", "cpp_standalone and not gsl", False),
+)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Which device the tests meet.
+
+    Attributes
+    ----------
+    name : str
+    device : str
+        The name the tests' fixture hands to ``set_device``.
+    gpurun : bool
+        Whether gpurun is imported at all.
+    takeover : bool
+        Whether gpurun stands in for the name ``cpp_standalone``.
+    meaning : str
+        One sentence for the report.
+    """
+
+    name: str
+    device: str
+    gpurun: bool
+    takeover: bool
+    meaning: str
+
+
+CONFIGURATIONS = {
+    c.name: c
+    for c in (
+        Configuration(
+            "upstream",
+            "cpp_standalone",
+            False,
+            False,
+            "brian2's device `cpp_standalone`, unchanged; gpurun is not imported",
+        ),
+        Configuration(
+            "device",
+            "gpurun",
+            True,
+            False,
+            "`set_device('gpurun')`; the name `cpp_standalone` is still brian2's own device",
+        ),
+        Configuration(
+            "standin",
+            "cpp_standalone",
+            True,
+            True,
+            "gpurun stands in for `cpp_standalone`, as under the `gpurun` command",
+        ),
+    )
+}
+
+
+def phase(name: str) -> Phase:
+    """The phase called `name`."""
+    return next(p for p in PHASES if p.name == name)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Some tests of one file and phase that share a process.
+
+    Attributes
+    ----------
+    key : str
+        Names the unit within a run directory.
+    phase : str
+    tests : tuple of str
+        Test IDs, ``file.py::test``, relative to brian2's test folder.
+    """
+
+    key: str
+    phase: str
+    tests: tuple[str, ...]
+
+
+def split(phase_name: str, tests: Iterable[str]) -> list[Unit]:
+    """Cut the tests of a phase into units, in their order, never across files."""
+    files: dict[str, list[str]] = {}
+    for test in tests:
+        files.setdefault(test.split("::", 1)[0], []).append(test)
+    units = []
+    for file, names in files.items():
+        stem = file.removesuffix(".py").replace("/", "-")
+        for start in range(0, len(names), UNIT_SIZE):
+            part = tuple(names[start : start + UNIT_SIZE])
+            units.append(Unit(f"{phase_name}-{stem}-{start // UNIT_SIZE:02d}", phase_name, part))
+    return units
+
+
+def shard(units: list[Unit], text: str) -> list[Unit]:
+    """The part ``k/n`` (k from 1) of `units`.
+
+    Raises
+    ------
+    ValueError
+        If `text` is not of that form.
+    """
+    number, _, count = text.partition("/")
+    if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
+        raise ValueError(f"shard {text!r}: expected k/n with 1 <= k <= n, for example 1/4")
+    return units[int(number) - 1 :: int(count)]
+
+
+def write_units(path: Path, units: list[Unit]) -> None:
+    """Store `units` as JSON."""
+    path.write_text(json.dumps([asdict(u) for u in units], indent=1) + "\n", encoding="utf-8")
+
+
+def read_units(path: Path) -> list[Unit]:
+    """Load what :func:`write_units` stored."""
+    loaded = json.loads(path.read_text(encoding="utf-8"))
+    return [Unit(u["key"], u["phase"], tuple(u["tests"])) for u in loaded]
