@@ -1,0 +1,123 @@
+"""What all tests share: an own cache, markers by folder, and skip reasons.
+
+``GPURUN_REQUIRE_GPU=1``
+    A test of ``tests/gpu`` that would be skipped fails instead.
+``GPURUN_TEST_CACHE_DIR=PATH``
+    Keep compiled models in PATH between test sessions. Without it each session
+    has an empty cache, which is shared by all of its tests and then removed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import shutil
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from tests.minimum import MinimumTests
+
+TESTS = Path(__file__).parent
+FOLDERS = ("unit", "cpp", "cuda_compile", "emulated", "gpu")
+REQUIRE_GPU = os.environ.get("GPURUN_REQUIRE_GPU", "") not in ("", "0")
+
+
+def _isolate_environment() -> Path | None:
+    """Point gpurun at an own cache; returns the directory to remove at the end.
+
+    This happens when this file is imported, before any test imports gpurun and
+    in a way that the processes started by tests inherit.
+    """
+    for name in [name for name in os.environ if name.startswith("GPURUN_")]:
+        if name not in ("GPURUN_REQUIRE_GPU", "GPURUN_TEST_CACHE_DIR"):
+            del os.environ[name]
+    os.environ["MPLBACKEND"] = "Agg"
+    kept = os.environ.get("GPURUN_TEST_CACHE_DIR")
+    directory = Path(kept).resolve() if kept else Path(tempfile.mkdtemp(prefix="gpurun-tests-"))
+    os.environ["GPURUN_CACHE_DIR"] = str(directory)
+    return None if kept else directory
+
+
+_temporary_cache = _isolate_environment()
+
+# Compiling takes as long as it takes; CI must not depend on luck.
+hypothesis.settings.register_profile("default", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--minimum-tests",
+        metavar="FOLDER|all",
+        help="fail unless as many tests of the folder ran as ci/minimum_tests.toml asks for",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    wanted = config.getoption("--minimum-tests")
+    if wanted:
+        table = TESTS.parent / "ci" / "minimum_tests.toml"
+        plugin = MinimumTests.from_table(table, wanted, require_gpu=REQUIRE_GPU)
+        config.pluginmanager.register(plugin, "minimum-tests")
+
+
+def pytest_unconfigure() -> None:
+    if _temporary_cache is not None:
+        shutil.rmtree(_temporary_cache, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        relative = item.path.relative_to(TESTS)
+        if relative.parts[0] not in FOLDERS:
+            raise pytest.UsageError(
+                f"{relative}: a test file belongs into one of the folders {', '.join(FOLDERS)}"
+            )
+        item.add_marker(relative.parts[0])
+
+
+@functools.cache
+def missing_card() -> str | None:
+    """Why no CUDA card can be used, or None where one can."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return "no NVIDIA driver (libcuda.so.1 cannot be loaded)"
+    count = ctypes.c_int()
+    if status := driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
+        return f"the NVIDIA driver does not start (CUDA error {status})"
+    return None if count.value else "the NVIDIA driver finds no card"
+
+
+@functools.cache
+def missing_nvcc() -> str | None:
+    """Why no CUDA source can be compiled, or None where it can."""
+    from gpurun.toolchain import find_cuda
+
+    return None if find_cuda() else "no CUDA toolkit (`gpurun doctor` says how to install it)"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu") and (reason := missing_card()):
+        pytest.skip(reason)
+    if item.get_closest_marker("cuda_compile") and (reason := missing_nvcc()):
+        pytest.skip(reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    expected_failure = hasattr(report, "wasxfail")
+    if REQUIRE_GPU and report.skipped and not expected_failure and item.get_closest_marker("gpu"):
+        reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"GPURUN_REQUIRE_GPU is set, but the test was skipped: {reason}"
+    return report
