@@ -1,4 +1,4 @@
-"""``python -m conformance CONFIGURATION...`` runs, ``compare`` writes the page."""
+"""``python -m tests.conformance CONFIGURATION...`` runs, ``compare`` writes the page."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from conformance.plan import CONFIGURATIONS
-from conformance.runner import ROOT, Runner
+from .plan import CONFIGURATIONS
+from .runner import ROOT, Runner
 
 DEFAULT_DIRECTORY = ROOT / "build" / "conformance"
 

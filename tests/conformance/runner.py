@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from conformance.plan import CONFIGURATIONS, PHASES, Unit, read_units, shard, split, write_units
+from .plan import CONFIGURATIONS, PHASES, Unit, read_units, shard, split, write_units
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -219,12 +219,12 @@ class Runner:
             encoding="utf-8",
         )
         environment = dict(os.environ)
-        path = [str(ROOT / "tests"), str(ROOT), environment.get("PYTHONPATH", "")]
+        path = [str(ROOT), environment.get("PYTHONPATH", "")]
         environment["PYTHONPATH"] = os.pathsep.join(p for p in path if p)
         # Every run directory starts with an empty cache: the builds belong to the test.
         environment["GPURUN_CACHE_DIR"] = str(self.directory / "cache")
         environment["TMPDIR"] = str(scratch)
-        command = [sys.executable, "-m", "conformance.worker", str(job)]
+        command = [sys.executable, "-m", f"{__package__}.worker", str(job)]
         with self._log(unit).open("a", encoding="utf-8") as log:
             status = subprocess.run(
                 command,

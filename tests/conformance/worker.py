@@ -1,4 +1,4 @@
-"""Runs some of brian2's tests in this process: ``python -m conformance.worker JOB``.
+"""Runs some of brian2's tests in this process: ``python -m tests.conformance.worker JOB``.
 
 `JOB` is a JSON file with `configuration`, `phase`, `tests` (empty: only collect) and
 `output`. Preferences are those of ``brian2.tests.run()``. Every fact is appended to
@@ -20,7 +20,7 @@ from brian2.core.preferences import prefs
 from brian2.tests import PreferencePlugin
 from brian2.utils.logger import LOG_LEVELS, BrianLogger
 
-from conformance.plan import CONFIGURATIONS, Configuration, phase
+from .plan import CONFIGURATIONS, Configuration, phase
 
 BRIAN = Path(brian2.__file__).parent
 TESTS = BRIAN / "tests"
@@ -50,7 +50,7 @@ def watch_processes(journal: Journal) -> None:
             return
         command = args[1]
         words = [command] if isinstance(command, str | bytes | os.PathLike) else list(command)
-        name = os.path.basename(os.fsdecode(words[0])) if words else ""
+        name = Path(os.fsdecode(words[0])).name if words else ""
         if name in ("main", "main.exe"):
             journal.write("binary")
 
