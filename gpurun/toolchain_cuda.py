@@ -90,12 +90,49 @@ def _ask_version(nvcc: Path) -> str | None:
     return match[1] if said.returncode == 0 and match else None
 
 
+def _folders_named_by(nvcc: Path) -> tuple[list[Path], list[Path], list[Path]]:
+    """Return the root, include and library folders that nvcc itself would use.
+
+    The nvcc on PATH is often a link or a small script far from the toolkit.
+    """
+    try:
+        said = subprocess.run(
+            [str(nvcc), "-dryrun", "-E", "-x", "cu", os.devnull],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=60,
+            check=False,
+        ).stderr
+    except (OSError, subprocess.SubprocessError):
+        return [], [], []
+    values: dict[str, str] = {}
+    for line in said.splitlines():
+        match = re.match(r"#\$ (TOP|INCLUDES|SYSTEM_INCLUDES|LIBRARIES)=(.*)", line)
+        if match:
+            values[match[1]] = match[2]
+    quoted = re.compile(r'"(-[IL])?([^"]+)"')
+
+    def folders(name: str) -> list[Path]:
+        words = quoted.findall(values.get(name, ""))
+        return [Path(os.path.normpath(word)) for _, word in words if word != "-isystem"]
+
+    top = values.get("TOP", "").strip()
+    return (
+        [Path(os.path.normpath(top))] if top else [],
+        folders("INCLUDES") + folders("SYSTEM_INCLUDES"),
+        # The stubs are for linking with the driver where there is none.
+        [folder for folder in folders("LIBRARIES") if folder.name != "stubs"],
+    )
+
+
 def _examine(nvcc: Path, version: str, source: Source) -> CudaToolkit:
-    # The name on PATH may be a link into the toolkit, or a script beside the headers.
-    roots = dict.fromkeys([nvcc.resolve().parent.parent, nvcc.absolute().parent.parent])
+    tops, own_includes, own_libraries = _folders_named_by(nvcc)
+    guesses = [nvcc.resolve().parent.parent, nvcc.absolute().parent.parent]
+    roots = dict.fromkeys(tops or guesses)
     targets = f"targets/{ {'aarch64': 'sbsa'}.get(platform.machine(), platform.machine()) }-linux"
-    includes: dict[str, None] = {}
-    libraries: dict[str, None] = {}
+    includes = {str(folder): None for folder in own_includes if folder.is_dir()}
+    libraries = {str(folder): None for folder in own_libraries if folder.is_dir()}
     for root in roots:
         for below in ("include", f"{targets}/include", "include/cccl", f"{targets}/include/cccl"):
             if (root / below).is_dir():
