@@ -131,7 +131,8 @@ def prepare(configuration: Configuration) -> None:
 
     prefs.reset_to_defaults()
     fundamentalunits.user_unit_register = fundamentalunits.UnitRegistry()
-    BrianLogger.console_handler.setLevel(LOG_LEVELS["WARNING"])
+    if BrianLogger.console_handler is not None:
+        BrianLogger.console_handler.setLevel(LOG_LEVELS["WARNING"])
     prefs["codegen.cpp.extra_compile_args_gcc"].extend(["-w", "-O0"])
     prefs["logging.warn_for_unused_objects"] = False
 
