@@ -150,7 +150,7 @@ def _seed(value: Any) -> int | None:
     expected = "expected an integer in the range [0, 2**64), or nothing"
     try:
         # int() would silently cut a float off.
-        number = int(value, 0) if isinstance(value, str) else value.__index__()
+        number = int(value) if isinstance(value, str) else value.__index__()
     except (ValueError, AttributeError):
         raise ValueError(expected) from None
     if isinstance(value, bool) or not 0 <= number < 2**64:

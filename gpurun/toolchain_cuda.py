@@ -67,7 +67,10 @@ def _places() -> Iterator[tuple[Path, Source]]:
     for prefix in (os.environ.get("CONDA_PREFIX"), sys.prefix):
         if prefix and (Path(prefix) / "conda-meta").is_dir():
             yield Path(prefix) / "bin" / "nvcc", "conda"
-    spec = importlib.util.find_spec("nvidia")
+    try:
+        spec = importlib.util.find_spec("nvidia")
+    except ValueError:  # somebody put a module without a spec in its place
+        spec = None
     for folder in (spec.submodule_search_locations or []) if spec else []:
         for nvcc in sorted(Path(folder).glob("cu[0-9]*/bin/nvcc"), reverse=True):
             yield nvcc, "wheels"
