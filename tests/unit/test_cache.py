@@ -413,10 +413,12 @@ def _read_only(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         refused = OSError(errno.EROFS, "Read-only file system")
         original = Path.mkdir
 
-        def mkdir(path: Path, **options: bool) -> None:
+        def mkdir(
+            path: Path, mode: int = 0o777, parents: bool = False, exist_ok: bool = False
+        ) -> None:
             if root in path.parents:
                 raise refused
-            original(path, **options)  # pyright: ignore[reportArgumentType]
+            original(path, mode, parents, exist_ok)
 
         monkeypatch.setattr(Path, "mkdir", mkdir)
         root.mkdir()
