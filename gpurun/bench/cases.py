@@ -98,6 +98,9 @@ def run(path: Path, recording: Recording, argv: Sequence[str], root: Path) -> Re
     root : Path
         The checkout that the commit is read from.
     """
+    # Cases import what they share as `benchmarks.something`.
+    if str(root.resolve()) not in sys.path:
+        sys.path.insert(0, str(root.resolve()))
     case: Any = load(path)
     # Before the case puts load on the machine.
     where = machine.describe()

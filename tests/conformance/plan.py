@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -146,7 +147,10 @@ def shard(units: list[Unit], text: str) -> list[Unit]:
 
 def write_units(path: Path, units: list[Unit]) -> None:
     """Store `units` as JSON."""
-    path.write_text(json.dumps([asdict(u) for u in units], indent=1) + "\n", encoding="utf-8")
+    # Several shards may start at the same time; none must read half a file.
+    private = path.with_suffix(f".{os.getpid()}")
+    private.write_text(json.dumps([asdict(u) for u in units], indent=1) + "\n", encoding="utf-8")
+    private.replace(path)
 
 
 def read_units(path: Path) -> list[Unit]:

@@ -12,13 +12,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
 from pathlib import Path
-from typing import Any
+
+from gpurun.bench.machine import commit
 
 from .plan import CONFIGURATIONS, PHASES, Unit, read_units, shard, split, write_units
 
 ROOT = Path(__file__).resolve().parents[2]
+GOOD = ("passed", "skipped", "xfailed")
 
 
 @dataclass
@@ -48,10 +51,17 @@ class Result:
 
 
 @dataclass
+class About:
+    """What a configuration was run with: brian2's version, gpurun's commits."""
+
+    brian2: str
+    commits: list[str] = field(default_factory=list)
+
+
+@dataclass
 class _Pending:
     binary_runs: int = 0
     session_runs: int = 0
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 def read_journal(path: Path) -> tuple[dict[str, Result], str]:
@@ -132,12 +142,36 @@ class Runner:
             write_units(path, found)
         return read_units(path)
 
+    def about(self) -> About:
+        """What was noted when tests were run.
+
+        Raises
+        ------
+        RuntimeError
+            If nothing was run yet.
+        """
+        path = self.directory / "about.json"
+        if not path.exists():
+            raise RuntimeError(f"{self.configuration.name}: nothing was run in {self.directory}")
+        return About(**json.loads(path.read_text(encoding="utf-8")))
+
+    def forget_failures(self) -> None:
+        """Drop the results of tests that did not pass, so that they are run again."""
+        for journal in self.directory.glob("*.jsonl"):
+            results, _ = read_journal(journal)
+            again = {test for test, result in results.items() if result.outcome not in GOOD}
+            if again:
+                lines = journal.read_text(encoding="utf-8").splitlines()
+                kept = [line for line in lines if json.loads(line)["test"] not in again]
+                journal.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+
     def run(self, part: str = "1/1", units: list[Unit] | None = None) -> None:
         """Run what is not finished yet of the given shard."""
+        self._note_versions()
         todo = shard(self.units() if units is None else units, part)
         for number, unit in enumerate(todo, 1):
             done, _ = self._finish_unit(unit)
-            bad = [t for t in unit.tests if done[t].outcome not in ("passed", "skipped")]
+            bad = [t for t in unit.tests if done[t].outcome not in GOOD]
             note = f": {', '.join(bad)}" if bad else ""
             self.say(
                 f"{self.configuration.name} {number}/{len(todo)} {unit.key}: "
@@ -153,6 +187,16 @@ class Runner:
                 if test in found:
                     known[unit.phase, test] = found[test]
         return known
+
+    def _note_versions(self) -> None:
+        path = self.directory / "about.json"
+        about = self.about() if path.exists() else About(metadata.version("brian2"))
+        if self.configuration.gpurun:
+            state = commit(ROOT)
+            name = state.revision[:12] + (" and changes" if state.modified else "")
+            if name not in about.commits:
+                about.commits.append(name)
+        path.write_text(json.dumps(asdict(about)) + "\n", encoding="utf-8")
 
     def _finish_unit(self, unit: Unit) -> tuple[dict[str, Result], int]:
         journal = self.directory / f"{unit.key}.jsonl"

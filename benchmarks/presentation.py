@@ -1,0 +1,279 @@
+"""One network, many stimuli: ``device.run(run_args=...)`` against ``session.run``.
+
+Parts of the report:
+
+- **presented**: each presentation starts from the same state; only the input's rates
+  differ, and the spike counts are read.
+- **trained**: weights and thresholds go on from one presentation to the next.
+- **built**: how long building takes, in fresh processes, from nothing and again.
+- **kept**: resident memory over many presentations in one session.
+
+"outside the time loop" is the wall time of the call, reading the results included, minus
+the time that the engine itself measured for its time loop.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import brian2 as b2
+import numpy as np
+from brian2.units import Hz, volt
+from numpy.typing import NDArray
+
+import gpurun
+from benchmarks import diehl_cook
+from benchmarks.diehl_cook import DiehlCook
+from gpurun.bench import stats
+from gpurun.bench.cases import Recording
+from gpurun.bench.clocks import Stopwatch, resident_bytes
+from gpurun.bench.contenders import interleave
+
+TITLE = "One network, many stimuli"
+ROOT = Path(__file__).resolve().parents[1]
+OUTSIDE = "outside the time loop"
+BRIAN = "brian2 device.run"
+SESSION = "gpurun session.run"
+COPY = "memory copy of the same bytes"
+MEGABYTE = 2**20
+
+
+class BrianRuns:
+    """brian2's way: a new process per presentation, results through files."""
+
+    name = BRIAN
+
+    def __init__(self, model: DiehlCook, device: Any, *, carry: bool) -> None:
+        self.model, self.device, self.carry = model, device, carry
+        self.counts: list[NDArray[np.int32]] = []
+        self.weights = diehl_cook.first_weights()
+        self.theta = np.full(diehl_cook.NEURONS, 0.02)
+
+    def present(self, number: int) -> Mapping[str, float]:
+        """One presentation."""
+        model = self.model
+        rates = diehl_cook.stimulus(number)
+        with Stopwatch() as watch:
+            arguments: dict[Any, Any] = {model.inputs.rates: rates * Hz}
+            if self.carry:
+                arguments[model.synapses.w] = self.weights
+                arguments[model.excitatory.theta] = self.theta * volt
+            self.device.run(run_args=arguments, with_output=False)
+            counts = np.array(model.spikes.count[:])
+            if self.carry:
+                self.weights = np.array(model.synapses.w[:])
+                self.theta = np.array(model.excitatory.theta_[:])
+        if not self.carry:
+            self.weights = np.array(model.synapses.w[:])
+        self.counts.append(counts)
+        loop = self.device._last_run_time
+        return {"wall": watch.seconds, "time loop": loop, OUTSIDE: watch.seconds - loop}
+
+
+class SessionRuns:
+    """gpurun's way: one resident session."""
+
+    name = SESSION
+
+    def __init__(self, model: DiehlCook, session: Any, *, carry: bool) -> None:
+        self.model, self.session, self.carry = model, session, carry
+        self.counts: list[NDArray[np.int32]] = []
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """The weights as they are now."""
+        return np.array(self.session.read("plastic.w"))
+
+    def present(self, number: int) -> Mapping[str, float]:
+        """One presentation."""
+        model = self.model
+        rates = diehl_cook.stimulus(number)
+        carry = [model.synapses.w, model.excitatory.theta] if self.carry else []
+        with Stopwatch() as watch:
+            result = self.session.run(
+                {model.inputs.rates: rates * Hz},
+                carry=carry,
+                record=[model.spikes.count],
+                seed=diehl_cook.SEED,
+            )
+            counts = np.array(result[model.spikes.count])
+        self.counts.append(counts)
+        return {
+            "wall": watch.seconds,
+            "time loop": result.loop_time,
+            OUTSIDE: watch.seconds - result.loop_time,
+            "upload": result.upload_time,
+            "reset": result.reset_time,
+            "read": result.read_time,
+            "upload + reset + read": result.upload_time + result.reset_time + result.read_time,
+        }
+
+
+class MemoryCopy:
+    """What moving as many bytes costs at least."""
+
+    name = COPY
+
+    def __init__(self, size: int) -> None:
+        self.source = np.ones(size, dtype=np.uint8)
+        self.target = np.zeros(size, dtype=np.uint8)
+
+    def present(self, number: int) -> Mapping[str, float]:
+        """One copy."""
+        with Stopwatch() as watch:
+            np.copyto(self.target, self.source)
+        return {"upload + reset + read": watch.seconds}
+
+
+def moved_bytes(model: gpurun.Model, carry: tuple[str, ...]) -> int:
+    """How many bytes a presentation has to move: new rates, everything reset, counts read."""
+    size = {
+        info.name: int(np.prod(info.shape, dtype=np.int64)) * info.numpy_dtype.itemsize
+        for info in model.manifest.variables
+    }
+    reset = sum(
+        size[info.name]
+        for info in model.manifest.variables
+        if info.changes and info.name not in carry
+    )
+    return size["inputs.rates"] + reset + size["spikes.count"]
+
+
+def measure(recording: Recording) -> None:
+    """Run all parts; see the module's description."""
+    rounds = 12 if recording.quick else 200
+    diehl_cook.exact_arithmetic()
+    recording.parameters.update(
+        inputs=diehl_cook.INPUTS,
+        neurons=diehl_cook.NEURONS,
+        synapses=diehl_cook.INPUTS * diehl_cook.NEURONS,
+        steps=round(float(diehl_cook.DURATION / diehl_cook.STEP)),
+        presentations=rounds,
+    )
+    with tempfile.TemporaryDirectory(prefix="gpurun-bench-") as folder:
+        recording.say("building the network with brian2 and with gpurun")
+        b2.set_device("cpp_standalone", build_on_run=False)
+        brian_device: Any = b2.get_device()
+        theirs = diehl_cook.create()
+        brian_device.build(directory=str(Path(folder, "project")), run=False)
+        b2.set_device("gpurun", build_on_run=False)
+        ours = diehl_cook.create()
+        model = gpurun.build()
+        for group, carry in (("presented", False), ("trained", True)):
+            recording.say(f"{group}: {rounds} presentations in turns")
+            brian = BrianRuns(theirs, brian_device, carry=carry)
+            _race(recording, group, brian, ours, model, rounds)
+        _memory(recording, ours, model, 150 if recording.quick else 1000)
+        b2.reset_device()
+    _builds(recording, 1 if recording.quick else 5)
+
+
+def _race(
+    recording: Recording,
+    group: str,
+    brian: BrianRuns,
+    ours: DiehlCook,
+    model: gpurun.Model,
+    rounds: int,
+) -> None:
+    """Let brian2, a session and a bare copy take turns; compare times and results."""
+    carried = ("plastic.w", "excitatory.theta") if brian.carry else ()
+    size = moved_bytes(model, carried)
+    recording.parameters[f"bytes moved, {group}"] = size
+    with model.session(device="cpu") as session:
+        resident = SessionRuns(ours, session, carry=brian.carry)
+        found = interleave([brian, resident, MemoryCopy(size)], rounds)
+        weights = resident.weights
+    recording.add_all(group, found)
+    for measured in (OUTSIDE, "wall"):
+        recording.compare(
+            f"{group}, {measured}: {BRIAN} / {SESSION}",
+            found[BRIAN][measured],
+            found[SESSION][measured],
+        )
+    recording.compare(
+        f"{group}, upload + reset + read: {SESSION} / {COPY}",
+        found[SESSION]["upload + reset + read"],
+        found[COPY]["upload + reset + read"],
+    )
+    equal = sum(np.array_equal(a, b) for a, b in zip(brian.counts, resident.counts, strict=True))
+    spikes = int(sum(counts.sum() for counts in brian.counts))
+    recording.check(
+        f"{group}: the spike counts of all presentations are identical",
+        equal == len(brian.counts) and spikes > 0,
+        f"{equal} of {len(brian.counts)} presentations, {spikes} spikes",
+    )
+    differ = int(np.count_nonzero(brian.weights != weights))
+    learned = int(np.count_nonzero(brian.weights != diehl_cook.first_weights()))
+    recording.check(
+        f"{group}: the weights after the last presentation are identical",
+        differ == 0 and learned > 0,
+        f"{weights.size - differ} of {weights.size} weights, {learned} changed by learning",
+    )
+
+
+def _memory(recording: Recording, ours: DiehlCook, model: gpurun.Model, runs: int) -> None:
+    """Present many stimuli in one session and see whether memory grows."""
+    if resident_bytes() is None:
+        recording.say("memory: this system does not say how much is resident")
+        return
+    recording.say(f"memory over {runs} presentations")
+    settle = runs // 10
+    used: list[float] = []
+    with model.session(device="cpu") as session:
+        resident = SessionRuns(ours, session, carry=True)
+        for number in range(settle + runs):
+            resident.present(number % 200)
+            resident.counts.clear()
+            if number >= settle:
+                used.append(float(resident_bytes() or 0))
+    recording.add("kept", SESSION, "resident memory", used, "B")
+    found = stats.trend(used)
+    per_thousand = 1000 * found.slope.value
+    allowed = max(MEGABYTE, 0.005 * found.level)
+    flat = max(1000 * found.slope.high, found.growth * 1000 / runs) <= allowed
+    recording.check(
+        f"kept: memory is flat over {runs} runs (growth per 1,000 runs of at most "
+        f"{allowed / MEGABYTE:.1f} MiB)",
+        flat,
+        f"{per_thousand / MEGABYTE:.3f} MiB per 1,000 runs "
+        f"[{1000 * found.slope.low / MEGABYTE:.3f}, {1000 * found.slope.high / MEGABYTE:.3f}], "
+        f"last tenth minus first tenth {found.growth / MEGABYTE:.3f} MiB, "
+        f"level {found.level / MEGABYTE:.0f} MiB",
+    )
+
+
+def _builds(recording: Recording, rounds: int) -> None:
+    """Build in fresh processes: with empty folders, then again with what is there."""
+    recording.say(f"building cold and warm, {rounds} time(s) each")
+    times: dict[tuple[str, str], list[float]] = {}
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory(prefix="gpurun-bench-") as folder:
+            for state in ("cold", "warm"):
+                for engine in ("brian2", "gpurun"):
+                    seconds = _build_once(engine, Path(folder, engine))
+                    times.setdefault((engine, state), []).append(seconds)
+    for (engine, state), values in times.items():
+        name = "brian2 device.build" if engine == "brian2" else "gpurun.build"
+        recording.add("built", name, state, values)
+    if rounds > 1:
+        for state in ("cold", "warm"):
+            recording.compare(
+                f"built, {state}: brian2 device.build / gpurun.build",
+                times["brian2", state],
+                times["gpurun", state],
+            )
+
+
+def _build_once(engine: str, directory: Path) -> float:
+    command = [sys.executable, "-m", "benchmarks.build_once", engine, str(directory)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+    return float(json.loads(done.stdout.splitlines()[-1]))

@@ -1,0 +1,20 @@
+#!/bin/sh
+# brian2's own standalone tests, on brian2's device and on gpurun, compared test by test.
+#
+#   ci/conformance.sh                 all three configurations, then the comparison (about
+#                                     an hour; continues where an earlier run was stopped)
+#   ci/conformance.sh sample          the small part that runs with every change
+#   ci/conformance.sh standin --shard 1/4
+#                                     part of one configuration: upstream, device, standin
+#   ci/conformance.sh compare         only compare, and write docs/conformance.md
+#
+# Results are kept in build/conformance; remove it to start afresh.
+set -eu
+cd "$(dirname "$0")/.."
+PYTHON=${PYTHON:-uv run --no-sync python}
+if [ "${1:-all}" = sample ]; then
+    shift
+    exec $PYTHON -m pytest tests/cpp/test_conformance_sample.py "$@"
+fi
+[ $# -gt 0 ] || set -- upstream device standin compare
+exec $PYTHON -m tests.conformance "$@"
