@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+# Where NVIDIA's installers put it, often without adding it to PATH.
+SYSTEM = Path("/usr/local/cuda")
+
 Source = Literal["environment", "path", "conda", "wheels", "system"]
 
 
@@ -74,7 +77,7 @@ def _places() -> Iterator[tuple[Path, Source]]:
     for folder in (spec.submodule_search_locations or []) if spec else []:
         for nvcc in sorted(Path(folder).glob("cu[0-9]*/bin/nvcc"), reverse=True):
             yield nvcc, "wheels"
-    yield Path("/usr/local/cuda/bin/nvcc"), "system"
+    yield SYSTEM / "bin" / "nvcc", "system"
 
 
 def _ask_version(nvcc: Path) -> str | None:
