@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import shutil
 import tempfile
@@ -62,7 +63,8 @@ class TemporaryRoot:
                 "this process ends. Free space or rights there, or point GPURUN_CACHE_DIR to "
                 "another directory, and models will not be compiled again each time.",
                 CacheWarning,
-                stacklevel=4,
+                # Point at the user's own line, past ours and those of "with".
+                skip_file_prefixes=(str(Path(__file__).parent), contextlib.__file__),
             )
         return path
 
