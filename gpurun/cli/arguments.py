@@ -1,0 +1,208 @@
+"""Which words of the command line are gpurun's and which are the script's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gpurun.config import DeviceSpec, parse_device
+from gpurun.errors import ConfigError, GpurunError
+
+SUBCOMMANDS = ("devices", "cache", "doctor")
+
+USAGE = """\
+usage: gpurun [options] SCRIPT [script arguments]
+       gpurun devices
+       gpurun cache list | prune [--max-size SIZE] [--older-than TIME] | clear
+       gpurun doctor
+"""
+
+HELP = (
+    USAGE
+    + """
+Run a Brian2 standalone script with its model resident: compiled once, and kept
+in memory from one device.run(...) to the next.
+
+options (before SCRIPT):
+  --device auto|cpu|cuda|N|cuda:N
+                    where to compute; N is the number of a card (default: auto).
+                    This option alone may also stand after SCRIPT.
+  --directory PATH  write the generated sources to PATH and keep them
+  --seed N          seed the random numbers of a script that does not do so itself
+  --no-cache        compile even if this model was compiled before
+  -v, --verbose     say more; do not shorten tracebacks
+  -q, --quiet       no progress, no closing line
+  --version         show the version
+  -h, --help        show this text
+
+Everything after SCRIPT, except --device, belongs to the script, and so does
+everything after "--". A script that is called "devices", "cache" or "doctor"
+is run with "gpurun ./devices".
+
+examples:
+  gpurun train.py --device 0 --epochs 3    the script gets --epochs 3
+  gpurun train.py -- --device 0            the script gets --device 0
+  gpurun --seed 1 --quiet train.py > results.txt
+"""
+)
+
+_FLAGS = {
+    "--no-cache": ("cache", False),
+    "--verbose": ("verbose", True),
+    "-v": ("verbose", True),
+    "--quiet": ("quiet", True),
+    "-q": ("quiet", True),
+}
+_VALUES = ("--device", "--directory", "--seed")
+
+
+class UsageError(GpurunError, ValueError):
+    """The command line cannot be understood."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A parsed command line.
+
+    Attributes
+    ----------
+    action : {"help", "version", "devices", "cache", "doctor", "run"}
+        What to do.
+    changes : dict
+        Settings that were given as options, for :func:`gpurun.config.configure`.
+    device : DeviceSpec or None
+        The device asked for, or None when the command line does not say.
+    script : Path or None
+        The script, as it was given.
+    arguments : tuple of str
+        The script's (or subcommand's) arguments.
+    """
+
+    action: str
+    changes: dict[str, Any] = field(default_factory=dict)
+    device: DeviceSpec | None = None
+    script: Path | None = None
+    arguments: tuple[str, ...] = ()
+
+
+def parse(words: Sequence[str]) -> Command:
+    """Split a command line.
+
+    Parameters
+    ----------
+    words : sequence of str
+        What follows the name of the program.
+
+    Raises
+    ------
+    UsageError
+        An unknown option, a missing value, no script.
+    ConfigError
+        An option has no usable value.
+    """
+    changes: dict[str, Any] = {}
+    own, rest, protected = _split(list(words))
+    position = 0
+    while position < len(own):
+        word = own[position]
+        name, equals, value = word.partition("=")
+        position += 1
+        if word in ("-h", "--help"):
+            return Command("help")
+        if word == "--version":
+            return Command("version")
+        if word in _FLAGS:
+            key, setting = _FLAGS[word]
+            changes[key] = setting
+        else:
+            if not equals:
+                value = own[position]
+                position += 1
+            changes[name.removeprefix("--")] = value
+    if changes.get("verbose") and changes.get("quiet"):
+        raise UsageError("--verbose and --quiet exclude each other: give one of them.")
+    for this, other in (("verbose", "quiet"), ("quiet", "verbose")):
+        if changes.get(this):
+            # The command line has the last word, also against GPURUN_QUIET=1.
+            changes[other] = False
+    device = changes.pop("device", None)
+    spec = None if device is None else _device(device)
+    if not rest:
+        raise UsageError(f"no script was given.\n{USAGE.rstrip()}")
+    if rest[0] in SUBCOMMANDS and not protected:
+        return Command(rest[0], changes, spec, None, tuple(rest[1:]))
+    arguments, late = _take_device(rest[1:], protected)
+    if late is not None:
+        spec = _device(late, after_script=True)
+    return Command("run", changes, spec, Path(rest[0]), tuple(arguments))
+
+
+def _split(words: list[str]) -> tuple[list[str], list[str], bool]:
+    """Return own options, the script and what follows, and whether "--" came before it."""
+    position = 0
+    while position < len(words):
+        word = words[position]
+        name, equals, _ = word.partition("=")
+        if word == "--":
+            return words[:position], words[position + 1 :], True
+        if not word.startswith("-") or word == "-":
+            break
+        if word in _VALUES:
+            if position + 1 == len(words) or words[position + 1].startswith("--"):
+                raise UsageError(f"{word} needs a value, such as {_EXAMPLES[word]}.")
+            position += 2
+        elif word in _FLAGS or (equals and name in _VALUES):
+            position += 1
+        elif word in ("-h", "--help", "--version"):
+            # What follows does not matter, and need not be valid.
+            return words[: position + 1], [], False
+        else:
+            raise UsageError(
+                f"unknown option {word}: gpurun's own options are listed by 'gpurun --help'; "
+                f"options of the script stand after it (gpurun SCRIPT {word} ...)."
+            )
+    return words[:position], words[position:], False
+
+
+_EXAMPLES = {"--device": "--device cpu", "--directory": "--directory build", "--seed": "--seed 1"}
+
+
+def _take_device(words: list[str], protected: bool) -> tuple[list[str], str | None]:
+    """Take ``--device X`` out of the script's arguments, and the first ``--``."""
+    if protected:
+        return words, None
+    kept: list[str] = []
+    device: str | None = None
+    position = 0
+    while position < len(words):
+        word = words[position]
+        if word == "--":
+            kept.extend(words[position + 1 :])
+            break
+        if word == "--device":
+            if position + 1 == len(words) or words[position + 1].startswith("--"):
+                raise UsageError(f"--device needs a value, such as --device cpu.{_FOR_THE_SCRIPT}")
+            device = words[position + 1]
+            position += 2
+            continue
+        if word.startswith("--device="):
+            device = word.partition("=")[2]
+        else:
+            kept.append(word)
+        position += 1
+    return kept, device
+
+
+_FOR_THE_SCRIPT = (
+    " To give the script an option of this name, put it after '--': gpurun SCRIPT -- --device ..."
+)
+
+
+def _device(text: str, *, after_script: bool = False) -> DeviceSpec:
+    try:
+        return parse_device(text)
+    except ConfigError as error:
+        message = f"--device: {error.message}" + (_FOR_THE_SCRIPT if after_script else "")
+        raise ConfigError(message, **error.fields) from None

@@ -1,0 +1,92 @@
+"""Where to compute: ``gpurun devices``, and what ``--device`` comes down to."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+from gpurun import nvml
+from gpurun.cli.wording import say
+from gpurun.config import DeviceSpec
+from gpurun.errors import DeviceUnavailableError
+
+
+def choose(device: DeviceSpec, *, quiet: bool) -> str:
+    """Return the device that a script will run on.
+
+    Parameters
+    ----------
+    device : DeviceSpec
+        What was asked for.
+    quiet : bool
+        Do not mention that ``auto`` came down to the CPU.
+
+    Raises
+    ------
+    DeviceUnavailableError
+        A card was asked for and cannot be used; the message says what is missing.
+    """
+    from gpurun import doctor
+
+    if device.kind == "cpu":
+        return "cpu"
+    if device.kind == "cuda":
+        wrong = [finding for finding in doctor.cuda_findings(device.index) if not finding.ok]
+        if not wrong:
+            return str(device)
+        lines = [f"--device {device} cannot be used here:"]
+        for finding in wrong:
+            lines.append(f"  {finding.name}: {finding.detail}")
+            if finding.fix:
+                lines.append(f"    to mend it: {finding.fix}")
+        lines.append("'gpurun doctor' checks everything; '--device cpu' needs no card.")
+        raise DeviceUnavailableError("\n".join(lines), device=str(device))
+    # Asking for the toolkit too would take longer than the answer is worth here.
+    problem = nvml.snapshot().problem
+    if problem is None and not doctor.CUDA_EXECUTION:
+        problem = "this version of gpurun does not run models on NVIDIA cards yet"
+    if problem is None:
+        return "auto"
+    if not quiet:
+        say(f"running on the CPU ({problem})")
+    return "cpu"
+
+
+def show() -> int:
+    """Print the devices; returns the exit status."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from gpurun.cli.wording import size
+
+    snapshot = nvml.snapshot()
+    table = Table(box=None, pad_edge=False)
+    for title in ("device", "name", "memory free", "memory", "nvidia-smi"):
+        table.add_column(title, justify="left" if title in ("device", "name") else "right")
+    table.add_row("cpu", f"{platform.machine()}, {_cores()} cores", "", "", "")
+    for card in snapshot.cards:
+        table.add_row(
+            "-" if card.cuda_index is None else f"cuda:{card.cuda_index}",
+            card.name or "(does not answer)",
+            "" if card.memory_free is None else size(card.memory_free),
+            "" if card.memory_total is None else size(card.memory_total),
+            str(card.nvml_index),
+        )
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(table)
+    if snapshot.problem:
+        console.print(f"No card can be used: {snapshot.problem}.", markup=False)
+    elif snapshot.driver_version:
+        cuda = "{}.{}".format(*snapshot.cuda_version) if snapshot.cuda_version else "unknown"
+        console.print(
+            f"Driver {snapshot.driver_version}, for CUDA up to {cuda}. "
+            "Whether all that a card needs is installed says 'gpurun doctor'.",
+            markup=False,
+        )
+    return 0
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,144 @@
+"""``gpurun SCRIPT``: takes Brian2's standalone devices over and runs the script."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import time
+import types
+from typing import Protocol
+
+from gpurun import events
+from gpurun.cli import children, devices, progress, script
+from gpurun.cli.arguments import Command
+from gpurun.cli.clashes import find_clashes
+from gpurun.cli.tally import Tally
+from gpurun.cli.wording import closing_line, say
+from gpurun.config import configure, parse_device
+from gpurun.errors import GpurunError
+
+_PLAIN = """\
+this script does not use Brian2's standalone mode, so gpurun did not speed it up.
+  Add this before the network is created:
+      set_device('cpp_standalone', build_on_run=False)
+  and this after the last run(...):
+      device.build(run=False)
+      device.run(run_args={...})    # once per stimulus"""
+
+
+class _Takeover(Protocol):
+    @property
+    def standalone_used(self) -> bool: ...
+
+    def finish(self) -> None: ...
+
+
+def run(command: Command) -> int:
+    """Run the script of a command line; returns its exit status.
+
+    Raises
+    ------
+    GpurunError
+        The script was not started: it does not exist, a setting has no usable value, or
+        the device cannot be used.
+    """
+    assert command.script is not None
+    changes = dict(command.changes)
+    if command.device is not None:
+        changes["device"] = str(command.device)
+    settings = configure(**changes)
+    script.check(command.script)
+    device = devices.choose(parse_device(settings.device), quiet=settings.quiet)
+    clashes = find_clashes(command.script)
+    for clash in clashes:
+        say(f"warning: {clash}")
+    tally = Tally()
+    # What gpurun itself needs is imported before the script's directory can get in the way.
+    display = progress.choose_display(tally, quiet=settings.quiet)
+    directory = None if settings.directory is None else str(settings.directory)
+    seed = settings.seed
+    changes["device"] = device
+    inheritance = children.Inheritance(changes, device, directory, seed, str(tally.relay))
+
+    ending = _Ending(tally, display, quiet=settings.quiet)
+    # At the very end: threads and exit functions of the script may still run models.
+    atexit.register(ending)
+    module = script.become_main(command.script, command.arguments)
+    ending.module = module
+    try:
+        from gpurun.brian import takeover
+
+        ending.takeover = takeover.install(device=device, directory=directory, seed=seed)
+        children.pass_on(inheritance)
+        script.execute(module)
+    except SystemExit as end:
+        return script.exit_status(end.code)
+    except KeyboardInterrupt as interrupt:
+        ending.interrupted = True
+        if settings.verbose:
+            script.report(interrupt, verbose=True)
+        return 130
+    except BaseException as error:
+        ending.failed = True
+        if ending.takeover is None and isinstance(error, GpurunError):
+            raise
+        script.report(error, verbose=settings.verbose)
+        for clash in clashes:
+            say(f"this may be because of {clash.path.name}; see the warning at the start.")
+        return 1
+    return 0
+
+
+class _Ending:
+    """What happens after the script: once, and only in the process that ran it."""
+
+    def __init__(self, tally: Tally, display: progress.Display, *, quiet: bool) -> None:
+        self.takeover: _Takeover | None = None
+        self.module: types.ModuleType | None = None
+        self.interrupted = False
+        self.failed = False
+        self._tally = tally
+        self._display = display
+        self._quiet = quiet
+        self._pid = os.getpid()
+        self._started = time.perf_counter()
+        self._unsubscribe = [events.subscribe(tally), events.subscribe(display)]
+
+    def __call__(self) -> None:
+        if os.getpid() != self._pid:
+            return
+        # A second Ctrl-C: the user has waited long enough. The status is decided already.
+        with contextlib.suppress(KeyboardInterrupt):
+            try:
+                if self.takeover is not None:
+                    self.takeover.finish()
+            finally:
+                for end in self._unsubscribe:
+                    end()
+                self._display.close()
+                self._tally.close()
+            # A script may have closed stderr.
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                self._say_goodbye()
+
+    def _say_goodbye(self) -> None:
+        if self._quiet or self.takeover is None:
+            return
+        worked = self._tally.runs or self._tally.builds
+        if worked or self.takeover.standalone_used:
+            wall_time = time.perf_counter() - self._started
+            say(closing_line(self._tally, wall_time, interrupted=self.interrupted))
+        elif self.interrupted:
+            say("interrupted")
+        if not (worked or self.takeover.standalone_used or self.failed) and self._imports_brian():
+            say(_PLAIN)
+
+    def _imports_brian(self) -> bool:
+        """Whether the script itself, not only gpurun, uses Brian2."""
+        for value in list(vars(self.module).values() if self.module else ()):
+            owner = value.__name__ if isinstance(value, types.ModuleType) else None
+            owner = owner or getattr(value, "__module__", None)
+            if isinstance(owner, str) and owner.partition(".")[0] == "brian2":
+                return True
+        return False

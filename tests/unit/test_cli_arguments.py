@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import pytest
+
+from gpurun.cli.arguments import UsageError, parse
+from gpurun.config import DeviceSpec
+from gpurun.errors import ConfigError
+
+CPU = DeviceSpec("cpu")
+FIRST = DeviceSpec("cuda", 0)
+
+# command line -> device, the script's arguments
+SPLITS = {
+    "train.py": (None, ""),
+    "train.py --epochs 3": (None, "--epochs 3"),
+    "train.py --device 0 --epochs 3": (FIRST, "--epochs 3"),
+    "train.py --epochs 3 --device 0": (FIRST, "--epochs 3"),
+    "train.py --epochs 3 --device=cuda:0 x": (FIRST, "--epochs 3 x"),
+    "--device cpu train.py --device 0": (FIRST, ""),
+    "--device 0 train.py -- --device cpu": (FIRST, "--device cpu"),
+    "train.py -- --device 0": (None, "--device 0"),
+    "train.py --device 0 -- --device 1 -- x": (FIRST, "--device 1 -- x"),
+    "train.py a -- b -- c": (None, "a b -- c"),
+    "train.py --": (None, ""),
+    "-- train.py --device 0": (None, "--device 0"),
+    "--device cpu -- train.py -- --device 0": (CPU, "-- --device 0"),
+    "train.py --seed 1 --quiet -v --help --version": (None, "--seed 1 --quiet -v --help --version"),
+    "train.py --devices 3 --device-name x -device y": (None, "--devices 3 --device-name x -device y"),
+    "train.py --device 1 --device 0": (FIRST, ""),
+    "train.py devices": (None, "devices"),
+    "--device=CPU train.py": (CPU, ""),
+}
+
+
+@pytest.mark.parametrize("line", SPLITS)
+def test_split(line: str) -> None:
+    command = parse(line.split())
+    device, arguments = SPLITS[line]
+    assert command.action == "run"
+    assert str(command.script) == "train.py"
+    assert command.device == device
+    assert command.arguments == tuple(arguments.split())
+
+
+def test_arguments_are_kept_as_they_are() -> None:
+    command = parse(["a b.py", "", " x ", "--name=a b", "-"])
+    assert str(command.script) == "a b.py"
+    assert command.arguments == ("", " x ", "--name=a b", "-")
+
+
+def test_own_options() -> None:
+    line = ["--directory", "my build", "--seed=7", "--no-cache", "-v", "train.py", "--seed", "8"]
+    command = parse(line)
+    assert command.changes == {
+        "directory": "my build",
+        "seed": "7",
+        "cache": False,
+        "verbose": True,
+        "quiet": False,
+    }
+    assert command.arguments == ("--seed", "8")
+
+
+def test_quiet_overrules_a_verbose_environment() -> None:
+    assert parse(["-q", "train.py"]).changes == {"quiet": True, "verbose": False}
+
+
+@pytest.mark.parametrize(
+    ("line", "action"),
+    [
+        ("--help", "help"),
+        ("-h", "help"),
+        ("-h --unknown", "help"),
+        ("--version", "version"),
+        ("--version train.py", "version"),
+        ("devices", "devices"),
+        ("cache list", "cache"),
+        ("cache prune --max-size 2G", "cache"),
+        ("--verbose doctor", "doctor"),
+        ("./devices", "run"),
+        ("./cache list", "run"),
+        ("-- doctor", "run"),
+    ],
+)
+def test_action(line: str, action: str) -> None:
+    assert parse(line.split()).action == action
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("", "no script"),
+        ("--quiet", "no script"),
+        ("--", "no script"),
+        ("--epochs 3 train.py", "unknown option --epochs"),
+        ("-x train.py", "unknown option -x"),
+        ("--dev cpu train.py", "unknown option --dev"),
+        ("--quiet=1 train.py", "unknown option --quiet=1"),
+        ("--device", "--device needs a value"),
+        ("--seed --quiet train.py", "--seed needs a value"),
+        ("train.py --device", "gpurun SCRIPT -- --device"),
+        ("train.py --device --epochs 3", "--device needs a value"),
+        ("--quiet --verbose train.py", "exclude each other"),
+    ],
+)
+def test_usage_errors(line: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse(line.split())
+
+
+@pytest.mark.parametrize("value", ["gpu", "-1", "cuda:", "cuda:x", "1.5", ""])
+@pytest.mark.parametrize("after", [False, True])
+def test_bad_device(value: str, after: bool) -> None:
+    line = ["train.py", f"--device={value}"] if after else [f"--device={value}", "train.py"]
+    with pytest.raises(ConfigError, match="--device: .*expected 'auto'") as info:
+        parse(line)
+    assert ("-- --device" in str(info.value)) == after
