@@ -1,1 +1,82 @@
-"""Run Brian2 models resident: compile once, present many stimuli."""
+"""Run Brian2 models resident: compile once, present many stimuli.
+
+Importing this package registers the Brian device ``"gpurun"``::
+
+    from brian2 import *
+    import gpurun
+
+    set_device("gpurun", build_on_run=False)
+    ...                                  # any standalone model
+    run(350*ms)
+    with gpurun.build().session() as session:
+        result = session.run({group.v: values}, record=[monitor.count])
+
+A pickled Model can be used without brian2.
+"""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import Any
+
+from gpurun import build as _build_module  # registers with gpurun.model
+from gpurun import session as _session_module
+from gpurun.errors import GpurunError
+from gpurun.model import Model
+from gpurun.results import MonitorRecord, RunResult
+from gpurun.session import Session
+
+__version__ = metadata.version("gpurun")
+__all__ = [
+    "GpurunError",
+    "Model",
+    "MonitorRecord",
+    "RunResult",
+    "Session",
+    "__version__",
+    "build",
+]
+
+del _build_module, _session_module
+
+
+def build() -> Model:
+    """Build what the active Brian device has recorded, and return it as a `Model`.
+
+    Nothing is compiled if the same code was compiled before, on this machine.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    SessionError
+        The active device is not gpurun's.
+    BuildError
+        Compilation failed; the message is the compiler's.
+    """
+    from gpurun.brian.api import build_active
+
+    return build_active()
+
+
+def _install() -> None:
+    try:
+        from gpurun.brian.facade import install
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in ("brian2", "sympy", "Cython"):
+            raise
+        return  # a worker without brian2 can still use pickled models
+    install()
+
+
+def __getattr__(name: str) -> Any:
+    if name == "datasets":
+        from importlib import import_module
+
+        return import_module("gpurun.datasets")
+    raise AttributeError(f"module 'gpurun' has no attribute {name!r}")
+
+
+_install()

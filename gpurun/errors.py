@@ -99,7 +99,7 @@ class DurationError(GpurunError, ValueError):
 
 
 class SeedError(GpurunError, ValueError):
-    """A seed is not an integer in the range [0, 2**64)."""
+    """A seed is not an integer in the range [0, 2**32)."""
 
 
 class OverrideError(GpurunError, ValueError):

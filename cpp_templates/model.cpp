@@ -1,0 +1,452 @@
+{# The generated half of the C boundary: everything that knows this model's
+   arrays, clocks, pathways and program. Rendered once per model and placed at
+   the end of the single translation unit (see gpurun/brian/emit.py). #}
+{{report_func|autoindent}}
+
+namespace gpurun {
+
+// ------------------------------------------------------------ the variables
+static Variable variables[] = {
+    {% for entry in table %}
+    {% if entry.kind == "array" or entry.kind == "static" %}
+    {"{{entry.name}}", &brian::{{entry.c_name}}, {{entry.count}}, view_fixed<{{entry.c_type}}>, resize_fixed<{{entry.c_type}}>},
+    {% elif entry.kind == "dynamic" %}
+    {"{{entry.name}}", &brian::{{entry.c_name}}, 0, view_vector<{{entry.c_type}}>, resize_vector<{{entry.c_type}}>},
+    {% else %}
+    {"{{entry.name}}", &brian::{{entry.c_name}}, 0, view_2d<DynamicArray2D<{{entry.c_type}}>, {{entry.c_type}}>, resize_2d<DynamicArray2D<{{entry.c_type}}>, {{entry.c_type}}>},
+    {% endif %}
+    {% endfor %}
+    {nullptr, nullptr, 0, nullptr, nullptr}
+};
+static const int64_t n_variables = {{table|length}};
+
+// ------------------------------------------------- random number generators
+struct RandomAccess {
+    static void write(std::ostream& out, const brian::RandomGenerator& generator) {
+        uint64_t bits;
+        std::memcpy(&bits, &generator.stored_gauss, sizeof(bits));
+        out << generator.gen << ' ' << bits << ' ' << generator.has_stored_gauss << '\n';
+    }
+    static void read(std::istream& in, brian::RandomGenerator& generator) {
+        uint64_t bits;
+        in >> generator.gen >> bits >> generator.has_stored_gauss;
+        std::memcpy(&generator.stored_gauss, &bits, sizeof(bits));
+        if (!in) throw Failure("not a random generator state", GPURUN_BAD_ARGUMENT);
+    }
+};
+
+// --------------------------------------------------------------- initialise
+static bool allocated = false;
+
+static void allocate_and_clear() {
+    using namespace brian;
+    if (!allocated) {
+        {% for entry in table if entry.kind == "array" or entry.kind == "static" %}
+        {{entry.c_name}} = new {{entry.c_type}}[{{entry.count}}]();
+        {% endfor %}
+        for (int i = 0; i < {{openmp_pragma('get_num_threads')}}; i++)
+            _random_generators.push_back(RandomGenerator());
+        allocated = true;
+    }
+    {% for entry in table if entry.kind == "array" %}
+    std::fill({{entry.c_name}}, {{entry.c_name}} + {{entry.count}}, {{entry.c_type}}(0));
+    {% endfor %}
+    {% for entry in table if entry.kind == "dynamic" %}
+    {{entry.c_name}}.assign({{entry.initial_size}}, {{entry.c_type}}(0));
+    {% endfor %}
+    {% for entry in table if entry.kind == "dynamic2d" %}
+    {{entry.c_name}}.resize_along_first(0);
+    {% endfor %}
+    {% for name, start, size in aranges %}
+    for (int64_t i = 0; i < {{size}}; i++) {{name}}[i] = {{start}} + i;
+    {% endfor %}
+    {% for clock in clocks %}
+    {{clock.name}}.timestep = {{clock.timestep}};
+    {{clock.name}}.t = {{clock.t}};
+    {% if clock.times %}
+    {{clock.name}}.times = {{clock.times}};
+    {{clock.name}}.n_times = {{clock.n_times}};
+    {% else %}
+    {{clock.name}}.dt = {{clock.dt}};
+    {% endif %}
+    {% endfor %}
+}
+
+static void empty_queues() {
+    {% for path in pathways %}
+    for (CSpikeQueue* queue : brian::{{path}}.queue) {
+        for (std::vector<int32_t>& slot : queue->queue) slot.clear();
+        queue->offset = 0;
+    }
+    {% endfor %}
+}
+
+static void reset_networks() {
+    {% for net in networks %}
+    brian::{{net}}.t = 0.0;
+    brian::{{net}}.exact_t = 0.0L;
+    {% endfor %}
+    {% for name in profiled %}
+    brian::{{name}}_profiling_info = std::chrono::nanoseconds(0);
+    {% endfor %}
+}
+
+// -------------------------------------------------------------- the program
+{% for name, lines in run_functions %}
+void {{name}}();
+{% endfor %}
+} // namespace gpurun
+
+{% for name, lines in run_functions %}
+void {{name}}()
+{
+    using namespace brian;
+    {{lines|autoindent}}
+}
+{% endfor %}
+
+namespace gpurun {
+
+static void use_threads() {
+    {{ openmp_pragma('set_num_threads') }}
+}
+
+// Set-up up to the place where overrides are applied.
+static void setup_head() {
+    using namespace brian;
+    {{setup_head|autoindent}}
+}
+
+// Set-up behind that place; it depends on the overrides.
+static void setup_tail() {
+    using namespace brian;
+    {{setup_tail|autoindent}}
+}
+
+{% for part in parts %}
+static void part_{{loop.index0}}() {
+    using namespace brian;
+    {{part.enter|autoindent}}
+    {{part.network}}.run({{part.duration}}, {{part.report}}, {{part.report_period}});
+    {{part.leave|autoindent}}
+}
+
+// What the script's set-up code and Brian do between this run and the next.
+static void after_{{loop.index0}}() {
+    using namespace brian;
+    {{part.after|autoindent}}
+}
+
+{% endfor %}
+static void after_all() {
+    using namespace brian;
+    {{trailing|autoindent}}
+}
+
+static const double scripted_duration = {{total_duration}};
+
+// Code that derives something (a spike queue, a matrix) from variables before a run.
+struct Derived {
+    void (*rebuild)();
+    bool dirty;
+};
+static Derived derived[] = {
+    {% for name in derived %}
+    {_before_run_{{name}}, false},
+    {% endfor %}
+    {nullptr, false}
+};
+static const int64_t n_derived = {{derived|length}};
+
+static Snapshot baseline;
+static std::vector<size_t> changing;   // variables that a run can change
+static std::vector<char> overridden;   // variables that only an override has changed
+static Snapshot interrupted;           // event spaces as the last step left them
+static bool has_interrupted = false;
+static const std::vector<size_t> interrupted_ids = { {{interrupted_ids|join(', ')}} };
+
+static void check_id(int64_t id) {
+    if (id < 0 || id >= n_variables)
+        throw Failure("there is no variable number " + std::to_string(id), GPURUN_BAD_ARGUMENT);
+}
+
+static std::vector<std::vector<size_t>> derived_of_variable = {
+    {% for ids in derived_of_variable %}
+    { {{ids|join(', ')}} },
+    {% endfor %}
+};
+
+static void touch(size_t id) {
+    for (size_t d : derived_of_variable[id]) derived[d].dirty = true;
+}
+
+static void rebuild_dirty() {
+    for (int64_t d = 0; d < n_derived; d++)
+        if (derived[d].dirty) {
+            derived[d].rebuild();
+            derived[d].dirty = false;
+        }
+}
+
+static int32_t finish_run(gpurun_run_info* info) {
+    Control& c = control();
+    info->loop_seconds = c.loop_seconds;
+    info->completed = c.requested > 0 ? std::min(1.0, c.finished / c.requested) : 1.0;
+    info->t = c.t;
+    info->steps = c.steps;
+    return c.stop_requested ? GPURUN_STOPPED : GPURUN_OK;
+}
+
+} // namespace gpurun
+
+// ============================================================== the C calls
+
+GPURUN_EXPORT int32_t gpurun_abi_version() { return GPURUN_ABI_VERSION; }
+
+GPURUN_EXPORT const char* gpurun_last_error() { return gpurun::last_error().c_str(); }
+
+GPURUN_EXPORT int32_t gpurun_open(const char* project_directory, int32_t device) {
+    return gpurun::guarded("open", [&] {
+        (void)device;
+        brian::results_dir = project_directory ? project_directory : "";
+        gpurun::use_threads();
+        {{code_before_start|autoindent}}
+        gpurun::allocate_and_clear();
+        return GPURUN_OK;
+    });
+}
+
+GPURUN_EXPORT int64_t gpurun_variable_count() { return gpurun::n_variables; }
+
+GPURUN_EXPORT const char* gpurun_variable_name(int64_t id) {
+    return id < 0 || id >= gpurun::n_variables ? nullptr : gpurun::variables[id].name;
+}
+
+GPURUN_EXPORT int32_t gpurun_variable(int64_t id, gpurun_view* view) {
+    return gpurun::guarded("variable", [&] {
+        gpurun::check_id(id);
+        gpurun::variables[id].view(gpurun::variables[id], *view);
+        return GPURUN_OK;
+    });
+}
+
+GPURUN_EXPORT int32_t gpurun_resize(int64_t id, int64_t rows, int64_t cols) {
+    return gpurun::guarded("resize", [&] {
+        gpurun::check_id(id);
+        gpurun::variables[id].resize(gpurun::variables[id], rows, cols);
+        gpurun::touch(size_t(id));
+        return GPURUN_OK;
+    });
+}
+
+GPURUN_EXPORT int32_t gpurun_write(int64_t id, int64_t first, int64_t count, const void* source) {
+    return gpurun::guarded("write", [&] {
+        gpurun::check_id(id);
+        gpurun_view view;
+        gpurun::variables[id].view(gpurun::variables[id], view);
+        if (first < 0 || count < 0 || first + count > view.rows || view.cols != 1)
+            throw gpurun::Failure(std::string(gpurun::variables[id].name) + " has " +
+                                  std::to_string(view.rows) + " elements, cannot write " +
+                                  std::to_string(count) + " from number " + std::to_string(first),
+                                  GPURUN_BAD_ARGUMENT);
+        if (count > 0)
+            std::memcpy(static_cast<char*>(view.data) + first * view.itemsize, source,
+                        size_t(count) * view.itemsize);
+        gpurun::touch(size_t(id));
+        return GPURUN_OK;
+    });
+}
+
+GPURUN_EXPORT int32_t gpurun_setup(int32_t again) {
+    return gpurun::guarded("setup", [&] {
+        gpurun::use_threads();
+        if (again) {
+            gpurun::allocate_and_clear();
+            gpurun::empty_queues();
+            gpurun::reset_networks();
+            gpurun::has_interrupted = false;
+        }
+        gpurun::setup_head();
+        for (int64_t d = 0; d < gpurun::n_derived; d++) gpurun::derived[d].dirty = false;
+        return GPURUN_OK;
+    });
+}
+
+GPURUN_EXPORT int32_t gpurun_rebuild() {
+    return gpurun::guarded("rebuild", [&] {
+        gpurun::use_threads();
+        for (int64_t d = 0; d < gpurun::n_derived; d++) gpurun::derived[d].dirty = true;
+        gpurun::rebuild_dirty();
+        return GPURUN_OK;
+    });
+}
+
+GPURUN_EXPORT int32_t gpurun_baseline(const int64_t* ids, int64_t count) {
+    return gpurun::guarded("baseline", [&] {
+        gpurun::baseline.clear();
+        gpurun::changing.clear();
+        gpurun::overridden.assign(gpurun::n_variables, 0);
+        for (int64_t i = 0; i < count; i++) {
+            gpurun::check_id(ids[i]);
+            gpurun::baseline.save(size_t(ids[i]), gpurun::variables[ids[i]]);
+            gpurun::changing.push_back(size_t(ids[i]));
+        }
+        return GPURUN_OK;
+    });
+}
+
+// Before the first override of a variable that no run changes.
+GPURUN_EXPORT int32_t gpurun_protect(int64_t id) {
+    return gpurun::guarded("protect", [&] {
+        gpurun::check_id(id);
+        if (!gpurun::baseline.has(size_t(id)))
+            gpurun::baseline.save(size_t(id), gpurun::variables[id]);
+        gpurun::overridden[id] = 1;
+        return GPURUN_OK;
+    });
+}
+
+GPURUN_EXPORT int32_t gpurun_reset(const int64_t* keep, int64_t count) {
+    return gpurun::guarded("reset", [&] {
+        std::vector<char> kept(gpurun::n_variables, 0);
+        for (int64_t i = 0; i < count; i++) {
+            gpurun::check_id(keep[i]);
+            kept[keep[i]] = 1;
+        }
+        for (size_t id : gpurun::changing)
+            if (!kept[id]) {
+                gpurun::baseline.restore(id, gpurun::variables[id]);
+                if (gpurun::overridden[id]) {
+                    gpurun::touch(id);
+                    gpurun::overridden[id] = 0;
+                }
+            }
+        for (size_t id = 0; id < size_t(gpurun::n_variables); id++)
+            if (gpurun::overridden[id] && !kept[id]) {
+                gpurun::baseline.restore(id, gpurun::variables[id]);
+                gpurun::touch(id);
+                gpurun::overridden[id] = 0;
+            }
+        {% if derived_can_change %}
+        // A later part of the program prepares the queues anew
+        for (int64_t d = 0; d < gpurun::n_derived; d++) gpurun::derived[d].dirty = true;
+        {% endif %}
+        gpurun::empty_queues();
+        gpurun::reset_networks();
+        gpurun::has_interrupted = false;
+        return GPURUN_OK;
+    });
+}
+
+GPURUN_EXPORT int32_t gpurun_seed(uint64_t seed) {
+    return gpurun::guarded("seed", [&] {
+        for (size_t i = 0; i < brian::_random_generators.size(); i++)
+            brian::_random_generators[i].seed((unsigned long)(seed + i));
+        return GPURUN_OK;
+    });
+}
+
+// Writes the state of the random number generators as text. Returns the length
+// that is needed; nothing is written into a buffer that is too small.
+GPURUN_EXPORT int64_t gpurun_random_state(char* buffer, int64_t capacity) {
+    std::ostringstream out;
+    for (const brian::RandomGenerator& generator : brian::_random_generators)
+        gpurun::RandomAccess::write(out, generator);
+    const std::string text = out.str();
+    if (buffer && int64_t(text.size()) <= capacity) std::memcpy(buffer, text.data(), text.size());
+    return int64_t(text.size());
+}
+
+GPURUN_EXPORT int32_t gpurun_set_random_state(const char* buffer, int64_t size) {
+    return gpurun::guarded("set_random_state", [&] {
+        std::istringstream in(std::string(buffer, size_t(size)));
+        for (brian::RandomGenerator& generator : brian::_random_generators)
+            gpurun::RandomAccess::read(in, generator);
+        return GPURUN_OK;
+    });
+}
+
+// Set-up code behind the place where overrides are applied, and whatever has
+// to be derived anew from overridden variables.
+GPURUN_EXPORT int32_t gpurun_prepare() {
+    return gpurun::guarded("prepare", [&] {
+        gpurun::use_threads();
+        gpurun::setup_tail();
+        gpurun::rebuild_dirty();
+        return GPURUN_OK;
+    });
+}
+
+GPURUN_EXPORT int32_t gpurun_run(double duration, int32_t advance, double maximum_run_time,
+                                 double period, gpurun_progress progress, void* user,
+                                 const char* output, gpurun_run_info* info) {
+    gpurun::Control& c = gpurun::control();
+    const int32_t status = gpurun::guarded("run", [&] {
+        gpurun::use_threads();
+        c.progress = progress;
+        c.user = user;
+        c.period = period;
+        c.maximum_run_time = maximum_run_time;
+        c.duration = duration;
+        c.requested = c.duration_or(gpurun::scripted_duration);
+        c.finished = c.loop_seconds = c.t = 0.0;
+        c.steps = 0;
+        gpurun::OutputRedirection redirection(output);
+        if (advance && gpurun::has_interrupted)
+            for (size_t id : gpurun::interrupted_ids)
+                gpurun::interrupted.restore(id, gpurun::variables[id]);
+        gpurun::has_interrupted = false;
+        {% for part in parts %}
+        gpurun::part_{{loop.index0}}();
+        {% if loop.last %}
+        // An advance() that follows has to find the event spaces of the last step
+        for (size_t id : gpurun::interrupted_ids)
+            gpurun::interrupted.save(id, gpurun::variables[id]);
+        gpurun::has_interrupted = true;
+        {% endif %}
+        if (!c.stop_requested || {{ "true" if loop.last else "false" }}) gpurun::after_{{loop.index0}}();
+        {% if not loop.last %}
+        if (c.stop_requested) return gpurun::finish_run(info);
+        {% endif %}
+        {% endfor %}
+        if (!advance) gpurun::after_all();
+        return gpurun::finish_run(info);
+    });
+    if (status != GPURUN_OK && status != GPURUN_STOPPED) gpurun::finish_run(info);
+    c.stop_requested = false;
+    c.progress = nullptr;
+    return status;
+}
+
+GPURUN_EXPORT void gpurun_stop() { gpurun::control().stop_requested = true; }
+
+GPURUN_EXPORT int32_t gpurun_profile(int64_t index, const char** name, double* seconds) {
+    static const struct { const char* name; std::chrono::nanoseconds* spent; } entries[] = {
+        {% for name in profiled %}
+        {"{{name}}", &brian::{{name}}_profiling_info},
+        {% endfor %}
+        {nullptr, nullptr}
+    };
+    if (index < 0 || index >= {{profiled|length}}) return GPURUN_BAD_ARGUMENT;
+    *name = entries[index].name;
+    *seconds = std::chrono::duration<double>(*entries[index].spent).count();
+    return GPURUN_OK;
+}
+
+// Writes the files that a brian2 standalone program leaves in its results directory.
+GPURUN_EXPORT int32_t gpurun_write_results(const char* directory) {
+    return gpurun::guarded("write_results", [&] {
+        brian::results_dir = directory;
+        _write_arrays();
+        return GPURUN_OK;
+    });
+}
+
+GPURUN_EXPORT void gpurun_close() {
+    if (!gpurun::allocated) return;
+    {% for entry in table if entry.kind == "array" or entry.kind == "static" %}
+    delete[] brian::{{entry.c_name}};
+    brian::{{entry.c_name}} = nullptr;
+    {% endfor %}
+    gpurun::allocated = false;
+}

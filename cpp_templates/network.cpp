@@ -1,0 +1,159 @@
+{# Replaces brian2's network template: the same interface and the same stepping
+   rules, but the loop can be stopped from outside, reports to gpurun::control()
+   and keeps its model time exact over many short runs. #}
+{% macro cpp_file() %}
+#include "network.h"
+#include "boundary.h"
+
+double Network::_last_run_time = 0.0;
+double Network::_last_run_completed_fraction = 0.0;
+bool Network::_globally_stopped = false;
+bool Network::_globally_running = false;
+
+Network::Network() : t(0.0), exact_t(0.0L) {}
+
+void Network::clear()
+{
+    objects.clear();
+}
+
+void Network::add(BaseClock* clock, codeobj_func func)
+{
+    objects.push_back(std::make_pair(clock, func));
+}
+
+// Finds the clocks whose turn it is; returns the earliest, or NULL without clocks.
+BaseClock* Network::mark_due()
+{
+    if (clocks.empty())
+        return NULL;
+    size_t first = 0;
+    for (size_t c = 1; c < clocks.size(); c++)
+        if (clocks[c]->t[0] < clocks[first]->t[0])
+            first = c;
+    const double now = clocks[first]->t[0];
+    for (size_t c = 0; c < clocks.size(); c++)
+    {
+        const double other = clocks[c]->t[0];
+        // The tolerance for "the same time" is Brian's
+        due[c] = other == now || std::fabs(other - now) <= 1e-14;
+    }
+    return clocks[first];
+}
+
+void Network::run(const double duration, void (*report_func)(const double, const double, const double, const double), const double report_period)
+{
+    gpurun::Control& control = gpurun::control();
+    const double t_start = t;
+    // A sum of many pieces in double would drift away from the grid of the clocks
+    if ((double)exact_t != t)
+        exact_t = t;
+    exact_t += duration;
+    const double t_end = (double)exact_t;
+    double next_report = report_period;
+
+    clocks.clear();
+    std::vector<size_t> clock_of(objects.size());
+    for (size_t i = 0; i < objects.size(); i++)
+    {
+        const size_t c = std::find(clocks.begin(), clocks.end(), objects[i].first) - clocks.begin();
+        if (c == clocks.size())
+            clocks.push_back(objects[i].first);
+        clock_of[i] = c;
+    }
+    due.assign(clocks.size(), 0);
+    for (size_t c = 0; c < clocks.size(); c++)
+        clocks[c]->set_interval(t_start, t_end);
+
+    if (report_func)
+        report_func(0.0, 0.0, t_start, duration);
+
+    Network::_globally_running = true;
+    Network::_globally_stopped = false;
+    bool left_early = false;
+    gpurun::Watch watch;
+    BaseClock* clock = mark_due();
+    try
+    {
+        while (clock && clock->running() && !Network::_globally_stopped)
+        {
+            t = clock->t[0];
+            if (report_func)
+            {
+                const double elapsed = watch.elapsed();
+                if (elapsed > next_report)
+                {
+                    report_func(elapsed, (t - t_start) / duration, t_start, duration);
+                    next_report += report_period;
+                }
+            }
+            for (size_t i = 0; i < objects.size(); i++)
+                if (due[clock_of[i]] && objects[i].second)
+                    objects[i].second();
+            for (size_t c = 0; c < clocks.size(); c++)
+                if (due[c])
+                    clocks[c]->tick();
+            clock = mark_due();
+            if (watch.tick(clock->t[0] - t_start) || watch.over_time())
+            {
+                left_early = clock->running();
+                break;
+            }
+        }
+    }
+    catch (...)
+    {
+        Network::_globally_running = false;
+        control.loop_seconds += watch.elapsed();
+        throw;
+    }
+    Network::_globally_running = false;
+    const double elapsed = watch.elapsed();
+
+    // A stop that arrived during the last step has nothing left to stop
+    const bool incomplete = left_early || (Network::_globally_stopped && clock && clock->running());
+    t = incomplete ? clock->t[0] : t_end;
+    if (incomplete)
+        exact_t = t;
+    _last_run_time = elapsed;
+    _last_run_completed_fraction = duration > 0 ? (t - t_start) / duration : 1.0;
+    control.loop_seconds += elapsed;
+    control.finished += t - t_start;
+    control.t = t;
+    if (report_func)
+        report_func(elapsed, _last_run_completed_fraction, t_start, duration);
+}
+{% endmacro %}
+
+{% macro h_file() %}
+#ifndef _BRIAN_NETWORK_H
+#define _BRIAN_NETWORK_H
+
+#include <utility>
+#include <vector>
+#include "brianlib/clocks.h"
+
+typedef void (*codeobj_func)();
+
+class Network
+{
+    std::vector<BaseClock*> clocks;
+    std::vector<char> due;
+    BaseClock* mark_due();
+public:
+    std::vector<std::pair<BaseClock*, codeobj_func> > objects;
+    double t;
+    long double exact_t;
+    static double _last_run_time;
+    static double _last_run_completed_fraction;
+    static bool _globally_stopped;
+    static bool _globally_running;
+
+    Network();
+    void clear();
+    void add(BaseClock* clock, codeobj_func func);
+    void run(const double duration, void (*report_func)(const double, const double, const double, const double), const double report_period);
+};
+
+#endif
+{% endmacro %}

@@ -1,0 +1,42 @@
+"""The code object class of gpurun's CPU device.
+
+It generates the same C++ as brian2's ``CPPStandaloneCodeObject`` from the same
+templates, except where ``cpp_templates/`` overrides one by file name, and it
+remembers which variables each code object's statements assign to.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from brian2.codegen.generators.cpp_generator import CPPCodeGenerator
+from brian2.codegen.targets import codegen_targets
+from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
+
+#: Variables assigned by the statements of a code object, by code object name.
+#: The device clears it when it is initialised.
+assigned: dict[str, set[Any]] = defaultdict(set)
+
+
+class RecordingCPPCodeGenerator(CPPCodeGenerator):
+    """brian2's C++ generator, taking note of the variables that are written."""
+
+    def array_read_write(self, statements: Any) -> Any:
+        result = super().array_read_write(statements)
+        assigned[self.name].update(
+            self.variables[name] for name in result[1] if name in self.variables
+        )
+        return result
+
+
+class GpurunCPPCodeObject(CPPStandaloneCodeObject):
+    """C++ code object whose templates come from gpurun first, then from brian2."""
+
+    templater = CPPStandaloneCodeObject.templater.derive(
+        "gpurun.cpp_templates", templates_dir=""
+    )
+    generator_class = RecordingCPPCodeGenerator
+
+
+codegen_targets.add(GpurunCPPCodeObject)

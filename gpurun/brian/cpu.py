@@ -1,0 +1,508 @@
+"""The CPU device: brian2's C++ standalone device, built as a resident library.
+
+The class keeps the name of its parent, because Brian2 (and its test suite) tell
+devices apart by class name, and this one stands in for its parent.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from pathlib import Path
+from typing import Any
+
+import brian2
+import numpy as np
+from brian2.core.network import Network
+from brian2.core.operations import NetworkOperation
+from brian2.core.preferences import prefs
+from brian2.core.variables import DynamicArrayVariable
+from brian2.devices.cpp_standalone import device as upstream
+from brian2.groups.group import Group
+from brian2.input.poissoninput import PoissonInput
+from brian2.units import second
+from brian2.utils.filetools import ensure_directory
+
+from gpurun.brian import poisson
+from gpurun.brian.codeobject import GpurunCPPCodeObject, assigned
+from gpurun.brian.emit import Sources, amalgamate, support_files
+from gpurun.brian.keys import BrianResolver
+from gpurun.brian.manifest import Description, describe
+from gpurun.brian.program import Program, compile_program
+from gpurun.brian.run_args import as_overrides
+from gpurun.brian.static_state import functions_with_state
+from gpurun.build import build_model, fingerprint
+from gpurun.config import settings
+from gpurun.dropin import DropInSession
+from gpurun.errors import NotSupportedError, SessionError
+from gpurun.model import Code, Model
+
+# Always set: C++17 for our boundary, and no symbol that two copies would share.
+_FLAGS = ("-std=c++17", "-fno-gnu-unique")
+_OWN_OPTIONS = ("backend",)
+
+
+class _SourceCollector(upstream.CPPWriter):
+    """Remembers what is written, beside writing it."""
+
+    def __init__(self, project_dir: str) -> None:
+        super().__init__(project_dir)
+        self.texts: dict[str, str] = {}
+
+    def write(self, filename: str, contents: Any) -> None:
+        super().write(filename, contents)
+        if not filename.endswith(".*"):
+            self.texts[filename] = contents
+
+
+class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
+    """Brian device that builds a resident library and runs it in this process."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        assigned.clear()
+        self.model: Model | None = None
+        self.model_description: Description | None = None
+        #: Objects of all networks that were run, by name.
+        self.recorded_objects: dict[str, Any] = {}
+        self._dropin: DropInSession | None = None
+        self._reading: Any = None
+        self._compile: dict[str, Any] = {}
+        self._profiling: list[tuple[str, float]] = []
+        self._sources: Sources | None = None
+        self._draws: dict[str, bool] = {}
+
+    # -- life -------------------------------------------------------------------
+
+    def reinit(self) -> None:
+        if self._dropin is not None:
+            self._dropin.close()
+        super().reinit()
+
+    def activate(self, build_on_run: bool = True, **kwargs: Any) -> None:
+        for option in _OWN_OPTIONS:
+            kwargs.pop(option, None)
+        super().activate(build_on_run=build_on_run, **kwargs)
+        seed = settings().seed
+        if seed is not None and not self.main_queue and not self.has_been_run:
+            self.seed(seed)
+
+    # -- recording --------------------------------------------------------------
+
+    def code_object_class(
+        self, codeobj_class: Any = None, fallback_pref: str | None = None
+    ) -> type[Any]:
+        return GpurunCPPCodeObject if codeobj_class is None else codeobj_class
+
+    @property
+    def threads(self) -> int:
+        return int(prefs.devices.cpp_standalone.openmp_threads)
+
+    def draws_random(self, name: str) -> bool:
+        """Whether the code object `name` draws random numbers."""
+        if name not in self._draws:
+            code = self.code_objects[name].code
+            self._draws[name] = any("_random_generators[" in text for text in code.values())
+        return self._draws[name]
+
+    def static_state(self) -> tuple[str, ...]:
+        """Names of user functions that may keep state between calls."""
+        return functions_with_state(list(self.code_objects.values()))
+
+    def network_run(self, net: Network, duration: Any, *args: Any, **kwds: Any) -> None:
+        for obj in net.sorted_objects:
+            # The magic network forgets its objects after the run
+            self.recorded_objects[obj.name] = obj
+            if isinstance(obj, NetworkOperation):
+                function = getattr(obj.function, "__name__", obj.name)
+                raise NotSupportedError(
+                    f"The network operation '{function}' ('{obj.name}') is a Python function that "
+                    "Brian would call in every time step; compiled code cannot. Replace it by "
+                    "group.run_regularly('...'), by a TimedArray, or by a C++ function, or run "
+                    "the script with set_device('runtime').",
+                    what=obj.name,
+                )
+            if isinstance(obj, PoissonInput):
+                poisson.adapt(obj)
+        # network_run looks for the local namespace of the caller's caller
+        kwds["level"] = kwds.get("level", 0) + 1
+        build_on_run, self.build_on_run = self.build_on_run, False
+        try:
+            super().network_run(net, duration, *args, **kwds)
+        finally:
+            self.build_on_run = build_on_run
+        self._sort_idle_clocks(net)
+        if self.build_on_run:
+            if self.has_been_run:
+                raise RuntimeError(
+                    "The network has already been built and run before. Use set_device with "
+                    "build_on_run=False and an explicit device.build call to use several run "
+                    "calls with this device."
+                )
+            self.build(direct_call=False, **(self.build_options or {}))
+
+    def _sort_idle_clocks(self, net: Network) -> None:
+        """Make the recorded lines the same in every process.
+
+        Brian iterates over a set of clocks; the code key must not depend on its order.
+        """
+        for instruction, args in reversed(self.main_queue):
+            if instruction == "run_network":
+                lines = args[1]
+                idle = [n for n, line in enumerate(lines) if line.endswith(", NULL);")]
+                for position, line in zip(idle, sorted(lines[n] for n in idle), strict=True):
+                    lines[position] = line
+                return
+
+    def run_function(self, name: str, include_in_parent: bool = True) -> Any:
+        return _RunFunction(self, name, include_in_parent)
+
+    # -- generating -------------------------------------------------------------
+
+    def generate_main_source(self, writer: Any) -> None:
+        program = compile_program(
+            self.main_queue, draws_random=self.draws_random, threads=self.threads
+        )
+        self.runfuncs = program.functions
+        description = describe(self, program)
+        self._program, self.model_description = program, description
+        self._model_text = self._render_model(program, description)
+        self._user_headers = [
+            *self.headers,
+            *prefs["codegen.cpp.headers"],
+            *(
+                header
+                for codeobj in self.code_objects.values()
+                for header in codeobj.compiler_kwds.get("headers", [])
+            ),
+        ]
+
+    def _render_model(self, program: Program, description: Description) -> str:
+        clocks = []
+        for clock in sorted(self.clocks, key=lambda clock: clock.name):
+            names = {
+                key: self.arrays[clock.variables[key]]
+                for key in ("timestep", "t", "dt", "times")
+                if key in clock.variables
+            }
+            times = names.get("times")
+            clocks.append(
+                {
+                    "name": clock.name,
+                    "timestep": names["timestep"],
+                    "t": names["t"],
+                    "dt": names.get("dt"),
+                    "times": times,
+                    "n_times": clock.variables["times"].size if times else 0,
+                }
+            )
+        parts = [
+            {
+                "network": part.network,
+                "duration": f"gpurun::control().duration_or({part.duration!r})"
+                if len(program.parts) == 1
+                else repr(part.duration),
+                "report": part.report,
+                "report_period": repr(part.report_period),
+                "enter": part.enter,
+                "leave": part.leave,
+                "after": part.after,
+            }
+            for part in program.parts
+        ]
+        finalise = [
+            codeobj.code.main_finalise
+            for codeobj in self.code_objects.values()
+            if hasattr(codeobj.code, "main_finalise")
+        ]
+        return str(
+            self.code_object_class().templater.model(
+                None,
+                None,
+                report_func=self.report_func,
+                table=description.table,
+                aranges=[
+                    (name, start, int(np.prod(variable.size)))
+                    for variable, name, start in sorted(self.arange_arrays, key=lambda a: a[1])
+                ],
+                clocks=clocks,
+                pathways=sorted(
+                    pathway.name for synapses in self.synapses for pathway in synapses._pathways
+                ),
+                networks=sorted(net.name for net in self.networks),
+                profiled=sorted(set(self.profiled_codeobjects)),
+                run_functions=sorted(program.functions.items()),
+                setup_head=[*self.code_lines["after_start"], *program.head],
+                setup_tail=program.tail,
+                parts=parts,
+                trailing=[
+                    *program.trailing,
+                    *finalise,
+                    *self.code_lines["before_end"],
+                    *self.code_lines["after_end"],
+                ],
+                total_duration=repr(program.duration),
+                derived=description.derived,
+                derived_of_variable=description.derived_of_variable,
+                derived_can_change=bool(program.later_derived),
+                interrupted_ids=description.interrupted_ids,
+                code_before_start=self.code_lines["before_start"],
+            )
+        )
+
+    def generate_run_source(self, writer: Any) -> None:
+        """Nothing: the model template holds what brian2 writes into run.cpp."""
+
+    def generate_makefile(
+        self,
+        writer: Any,
+        compiler: str,
+        compiler_flags: str,
+        linker_flags: str,
+        nb_threads: int,
+        debug: bool,
+    ) -> None:
+        if compiler == "msvc":
+            raise NotSupportedError("gpurun needs gcc or clang; MSVC is not supported.", what="msvc")
+        flags = [f for f in shlex.split(compiler_flags) if not f.startswith("-std=")]
+        link_flags = shlex.split(linker_flags)
+        if nb_threads > 0:
+            flags.append("-fopenmp")
+            link_flags.append("-fopenmp")
+        if debug:
+            flags += ["-g", "-DDEBUG"]
+        self._compile = {"flags": (*flags, *_FLAGS), "link_flags": tuple(link_flags)}
+
+    def copy_source_files(self, writer: Any, directory: str) -> None:
+        """Collect the library's sources. They are compiled in a directory of their own."""
+        texts = writer.texts
+        support = support_files(Path(brian2.__file__).parent)
+        includes = "".join(
+            f"#include {header}\n" for header in dict.fromkeys(sorted(self._user_headers))
+        )
+        self._sources = amalgamate(texts, includes + self._model_text, support)
+        for name, text in self._sources.files.items():
+            path = Path(directory, name)
+            ensure_directory(str(path.parent))
+            path.write_text(text, encoding="utf-8")
+            writer.header_files.add(name) if name.endswith(".h") else writer.source_files.add(name)
+
+    def _code(self, directory: Path) -> Code:
+        assert self._sources is not None
+        own = set(self._sources.files) | set(self.writer.texts) | {"brianlib/spikequeue.cpp"}
+        external = sorted(
+            str(Path(source).resolve()) for source in self.writer.source_files if source not in own
+        )
+        code = Code(
+            files=self._sources.files,
+            units=tuple(self._sources.units),
+            external=tuple(external),
+            flags=self._compile["flags"],
+            link_flags=self._compile["link_flags"],
+            include_dirs=(),
+        )
+        if self._user_headers or external:
+            # What these files include is part of the model, wherever it lies
+            code = Code(**{**code.__dict__, "fingerprint": fingerprint(code, directory)})
+        return code
+
+    # -- building ---------------------------------------------------------------
+
+    def build(self, directory: str | None = "output", **kwds: Any) -> None:
+        chosen = settings().directory
+        if chosen is not None:
+            directory = str(chosen)
+        self._close_dropin()
+        self.model = None
+        super().build(directory=directory, **kwds)
+
+    def write_static_arrays(self, directory: str) -> None:
+        writer = _SourceCollector(directory)
+        writer.source_files |= self.writer.source_files
+        writer.header_files |= self.writer.header_files
+        self.writer = writer
+        super().write_static_arrays(directory)
+
+    def compile_source(self, directory: str, compiler: str, debug: bool, clean: bool) -> None:
+        assert self.model_description is not None
+        started = time.time()
+        static = {
+            entry.c_name: np.array(self.static_arrays[entry.c_name], copy=True)
+            for entry in self.model_description.table
+            if entry.kind == "static"
+        }
+        self.model = build_model(
+            self.model_description.manifest,
+            self._code(Path(directory)),
+            static,
+            resolver=BrianResolver(self, self.model_description),
+        )
+        self.timers["compile"]["make"] = time.time() - started
+
+    def built_model(self) -> Model:
+        """The Model of what was recorded; builds it if that has not been done."""
+        if self.model is None:
+            options = {k: v for k, v in (self.build_options or {}).items() if k != "run"}
+            options.setdefault("directory", None)
+            self.build(run=False, direct_call=False, **options)
+        assert self.model is not None
+        return self.model
+
+    # -- running ----------------------------------------------------------------
+
+    def _close_dropin(self) -> None:
+        if self._dropin is not None:
+            self._dropin.close()
+            self._dropin = None
+
+    def run(
+        self,
+        directory: str | None = None,
+        results_directory: str | None = None,
+        with_output: bool = True,
+        run_args: Any = None,
+        allow_nonfinite: bool = False,
+    ) -> None:
+        if self.model is None:
+            raise SessionError("The model has not been built; call device.build(run=False) first.")
+        first = self._dropin is None
+        if results_directory is not None:
+            if os.path.isabs(results_directory):
+                raise TypeError(
+                    "The 'results_directory' argument needs to be a relative path but was "
+                    f"'{results_directory}'."
+                )
+            folder = os.path.join(str(directory or self.project_dir), results_directory)
+            self.results_dir = os.path.join(os.path.abspath(folder), "")
+        overrides = as_overrides(self.model.manifest, run_args, Path(str(self.project_dir)))
+        self._keep_run_args(overrides)
+        if self._dropin is None:
+            self._dropin = DropInSession(self.model, directory=self.results_dir)
+        # Files appear where brian2 would leave them when somebody asked for them: at the
+        # run that belongs to the build, and where a directory is named. Others stay in memory.
+        write = first or results_directory is not None
+        output = None
+        if write or not with_output:
+            ensure_directory(self.results_dir)
+        if not with_output:
+            output = Path(self.results_dir, "stdout.txt")
+            output.unlink(missing_ok=True)
+        Network._globally_running = True
+        started = time.time()
+        try:
+            result = self._dropin.run_script(
+                overrides,
+                output=output,
+                results_directory=self.results_dir if write else None,
+                maximum_run_time=self._seconds(self._maximum_run_time),
+                allow_nonfinite=allow_nonfinite,
+            )
+        finally:
+            Network._globally_running = False
+        self.timers["run_binary"] = time.time() - started
+        self._last_run_time = result.loop_time
+        self._last_run_completed_fraction = result.completed
+        self._invalidate(overrides)
+        self._check_states()
+
+    @staticmethod
+    def _seconds(value: Any) -> float | None:
+        return None if value is None else float(value)
+
+    def _keep_run_args(self, overrides: list[tuple[Any, Any]]) -> None:
+        """Leave the arrays where brian2 leaves them, for `delete` and for curious users."""
+        self.run_args_arrays.clear()
+
+    def _invalidate(self, overrides: list[tuple[Any, Any]]) -> None:
+        for clock in self.clocks:
+            self.array_cache[clock.variables["t"]] = None
+
+    def _check_states(self) -> None:
+        """Warn of nan and very large values, once per group, as brian2 does."""
+        checked = set()
+        for variable in self.arrays:
+            try:
+                owner = variable.owner
+                if not hasattr(owner, "name") or owner.name in checked:
+                    continue
+                if isinstance(owner, Group):
+                    owner._check_for_invalid_states()
+                    checked.add(owner.name)
+            except ReferenceError:
+                pass  # the owner was a subgroup that is gone
+
+    # -- reading ----------------------------------------------------------------
+
+    def reads_from(self, session: Any) -> None:
+        """Let Brian objects read from `session`, which has just run."""
+        self._reading = session
+        self.has_been_run = True
+        overridden = session.overridden_names()
+        if overridden:
+            assert self.model_description is not None
+            for variable, name in self.model_description.names.items():
+                if name in overridden:
+                    self.array_cache[variable] = None
+
+    def get_value(self, var: Any, access_data: bool = True) -> Any:
+        cached = self.array_cache.get(var, None)
+        if cached is not None:
+            return cached
+        if self._reading is None or self.model_description is None:
+            return super().get_value(var, access_data)
+        name = self.model_description.names.get(var)
+        if name is None:
+            raise NotImplementedError(
+                f"'{var.name}' was made after the model was built and is not part of it."
+            )
+        session = self._reading
+        if session.closed:
+            raise SessionError(
+                f"'{name}' cannot be read: the session that ran last has been closed. Read values "
+                "before session.close(), or take them from the RunResult."
+            )
+        values = session.read_raw(name)
+        if isinstance(var, DynamicArrayVariable):
+            var.size = values.shape if values.ndim == 2 else len(values)
+        return values
+
+    def variableview_get_subexpression_with_index_array(
+        self, variableview: Any, item: Any, run_namespace: Any = None
+    ) -> Any:
+        # Evaluated by the runtime device, which reads through get_value above; an error
+        # must not leave that device active.
+        from brian2.devices import device_module
+
+        active = device_module.active_device
+        depth = len(device_module.previous_devices)
+        try:
+            return super().variableview_get_subexpression_with_index_array(
+                variableview, item, run_namespace=run_namespace
+            )
+        finally:
+            if device_module.active_device is not active:
+                del device_module.previous_devices[depth:]
+                device_module.active_device = active
+
+    def network_get_profiling_info(self, net: Any) -> Any:
+        entries = [] if self._reading is None else self._reading.profile()
+        if not entries:
+            raise ValueError("No profiling info collected (did you run with 'profile=True'?)")
+        net._profiling_info = [(name, seconds * second) for name, seconds in entries]
+        return sorted(net._profiling_info, key=lambda entry: entry[1], reverse=True)
+
+
+class _RunFunction:
+    """Context manager of `run_function`; brian2's own writes to its own device's queue."""
+
+    def __init__(self, device: CPPStandaloneDevice, name: str, include_in_parent: bool) -> None:
+        self.device = device
+        self.args = (name, include_in_parent)
+
+    def __enter__(self) -> None:
+        self.device.main_queue.append(("start_run_func", self.args))
+
+    def __exit__(self, *exception: object) -> None:
+        self.device.main_queue.append(("end_run_func", self.args))
+

@@ -1,0 +1,155 @@
+"""From the files that brian2 generates to the few that gpurun compiles.
+
+brian2 writes two files per code object and compiles each on its own. gpurun
+puts everything into one translation unit, ``model.cpp``: the headers are parsed
+once, and every code object gets a namespace of its own, because their support
+code uses the same names.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+from gpurun.errors import BuildError
+
+#: Text that would end the process becomes an exception (DESIGN, section 4.7).
+_EXIT = re.compile(r"(?<![\w.>])(?:std::|::)?exit\s*\(")
+_COMPLAINT = re.compile(r"(?:std::)?cout\s*<<\s*\"Error: ")
+_INCLUDE = re.compile(r"^[ \t]*#[ \t]*include[ \t]*[\"<].*$", re.MULTILINE)
+_SUPPORT_CODE = "////// SUPPORT CODE ///////"
+_FUNCTION = re.compile(r"^void (_(?:before_run_|run_|after_run_)\w+)\(\)\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A named substitution that has to match exactly `count` times."""
+
+    name: str
+    file: str
+    anchor: str
+    replacement: str
+    count: int
+    why: str
+
+    def apply(self, text: str) -> str:
+        """Return `text` with the anchor replaced; BuildError when it does not match."""
+        found = text.count(self.anchor)
+        if found != self.count:
+            raise BuildError(
+                f"Patch '{self.name}' expects its anchor {self.count} time(s) in the generated "
+                f"'{self.file}' but found it {found} time(s). The installed brian2 is not the "
+                f"version this gpurun was made for; install the pinned version.",
+                command=[],
+                directory="",
+                returncode=None,
+                output=text,
+            )
+        return text.replace(self.anchor, self.replacement)
+
+
+def load_patches(package: str = "gpurun.cpp_templates") -> list[Patch]:
+    """Read the anchored patches of a template folder."""
+    text = resources.files(package).joinpath("patches.toml").read_text(encoding="utf-8")
+    return [Patch(name=name, **entry) for name, entry in tomllib.loads(text).items()]
+
+
+@dataclass
+class Sources:
+    """The sources of a model library: file name -> text, and how they belong together."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    #: Files compiled on their own: the unit and the user's additional sources.
+    units: list[str] = field(default_factory=list)
+
+
+def _tame(text: str) -> str:
+    text = _EXIT.sub("::gpurun::exit_requested(", text)
+    return _COMPLAINT.sub('::gpurun::complaint() << "Error: ', text)
+
+
+def _split_includes(text: str) -> tuple[list[str], str]:
+    """Separate the include lines above the support code from the rest."""
+    head, marker, rest = text.partition(_SUPPORT_CODE)
+    if not marker:
+        head, rest = text, ""
+        includes = _INCLUDE.findall(head)
+        return includes, _INCLUDE.sub("", head)
+    return _INCLUDE.findall(head), _INCLUDE.sub("", head) + rest
+
+
+def _own_namespace(number: int, name: str, text: str) -> str:
+    functions = _FUNCTION.findall(text)
+    exported = "\n".join(f"using gpurun_unit_{number}::{function};" for function in functions)
+    defined = re.findall(r"^[ \t]*#[ \t]*define[ \t]+(\w+)", text, re.MULTILINE)
+    undefine = "".join(f"#undef {macro}\n" for macro in defined)
+    return f"// {name}\nnamespace gpurun_unit_{number} {{\n{text}\n}}\n{undefine}{exported}\n"
+
+
+def amalgamate(
+    generated: dict[str, str],
+    model_text: str,
+    support: dict[str, str],
+) -> Sources:
+    """Build the sources of the library.
+
+    Parameters
+    ----------
+    generated : dict
+        File name -> text as brian2's templates give them: ``objects.*``,
+        ``network.*``, ``synapses_classes.h`` and ``code_objects/*.cpp``.
+    model_text : str
+        The rendered ``model.cpp`` template.
+    support : dict
+        Headers and sources of brian2's ``brianlib`` and of gpurun, by file name.
+    """
+    files = {name: _tame(text) for name, text in generated.items() if name.endswith(".h")}
+    for patch in load_patches():
+        files[patch.file] = patch.apply(files[patch.file])
+    # One header per code object would declare functions outside their namespace
+    files = {n: t for n, t in files.items() if not n.startswith("code_objects/")}
+    files.update(support)
+
+    includes: list[str] = ['#include "boundary.h"']
+    bodies: list[str] = []
+
+    def take(text: str, number: int | None, name: str) -> None:
+        own, body = _split_includes(_tame(text))
+        includes.extend(line.strip() for line in own if '"code_objects/' not in line)
+        bodies.append(body if number is None else _own_namespace(number, name, body))
+
+    take(support["brianlib/spikequeue.cpp"], None, "spike queue")
+    take(generated["objects.cpp"], None, "objects")
+    take(generated["network.cpp"], None, "network")
+    units = sorted(n for n in generated if n.startswith("code_objects/") and n.endswith(".cpp"))
+    for number, name in enumerate(units):
+        take(generated[name], number, name)
+    take(model_text, None, "model")
+
+    del files["brianlib/spikequeue.cpp"]
+    order = list(dict.fromkeys(_normal(line) for line in includes))
+    # The spike queue's header is found beside the others, under brianlib
+    order = [line.replace('"spikequeue.h"', '"brianlib/spikequeue.h"') for line in order]
+    files["model.cpp"] = "\n".join(dict.fromkeys(order)) + "\n\n" + "\n".join(bodies)
+    return Sources(files=files, units=["model.cpp"])
+
+
+def _normal(line: str) -> str:
+    return re.sub(r"#\s*include\s*", "#include ", line.strip())
+
+
+def support_files(brian2_root: Path) -> dict[str, str]:
+    """The headers a model needs beside the generated ones, by file name."""
+    found: dict[str, str] = {}
+    brianlib = brian2_root / "devices" / "cpp_standalone" / "brianlib"
+    for path in sorted(brianlib.iterdir()):
+        if path.suffix in (".h", ".cpp"):
+            found[f"brianlib/{path.name}"] = path.read_text(encoding="utf-8")
+    for name in ("spikequeue.h", "spikequeue.cpp", "stdint_compat.h"):
+        found[f"brianlib/{name}"] = (brian2_root / "synapses" / name).read_text(encoding="utf-8")
+    boundary = resources.files("gpurun.cpp_templates").joinpath("boundary.h")
+    found["boundary.h"] = boundary.read_text(encoding="utf-8")
+    return found

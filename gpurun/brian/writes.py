@@ -1,0 +1,75 @@
+"""Which variables a run can change.
+
+Only these are kept in the baseline and put back between runs, so the answer has
+to be a superset of the truth: too small is a wrong result, too large costs a
+copy. Brian itself does not know write sets; we know what the statements assign
+(recorded by the code generator) and, for brian2's own templates, what the
+template text writes beyond them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from brian2.core.variables import ArrayVariable
+
+from gpurun.brian.codeobject import GpurunCPPCodeObject, assigned
+
+# Templates whose text writes nothing beyond the statements.
+_STATEMENTS_ONLY = {
+    "stateupdate",
+    "reset",
+    "synapses",
+    "group_variable_set",
+    "group_variable_set_conditional",
+}
+# Templates that write no array at all (they only touch the spike queue).
+_NO_ARRAYS = {"synapses_push_spikes"}
+# Templates that write variables of their owner, or any writable variable they see.
+_WRITABLE_AND_OWNED = {
+    "threshold",
+    "summed_variable",
+    "spikegenerator",
+    "statemonitor",
+    "spikemonitor",
+    "ratemonitor",
+}
+
+
+def _array_variables(codeobj: Any) -> set[Any]:
+    return {v for v in codeobj.variables.values() if isinstance(v, ArrayVariable)}
+
+
+def _owned_by(variable: Any, owner: Any) -> bool:
+    try:
+        return variable.owner.name == owner.name
+    except (ReferenceError, AttributeError):
+        return False
+
+
+def variables_written_by(codeobj: Any) -> set[Any]:
+    """Variables that running `codeobj` can change (a superset).
+
+    Parameters
+    ----------
+    codeobj : brian2.codegen.codeobject.CodeObject
+        A code object of the device.
+
+    Returns
+    -------
+    set of brian2.core.variables.ArrayVariable
+    """
+    arrays = _array_variables(codeobj)
+    template = codeobj.template_name
+    if template in _NO_ARRAYS:
+        return set()
+    if isinstance(codeobj, GpurunCPPCodeObject):
+        if template in _STATEMENTS_ONLY:
+            written = assigned.get(codeobj.name, set())
+            return {v for v in written if isinstance(v, ArrayVariable)}
+        if template in _WRITABLE_AND_OWNED:
+            return {v for v in arrays if not v.read_only or _owned_by(v, codeobj.owner)}
+    written = set(arrays)
+    if template.startswith("synapses_create"):
+        written |= set(codeobj.owner._registered_variables)
+    return written

@@ -1,0 +1,88 @@
+"""The Session behind Brian's own ``device.run``.
+
+It follows Brian's rules where they differ from `Session.run`: every call is what
+a new process would be. A seed in the script gives each run the same stream; no
+seed gives each a fresh one, and draws connectivity and initial values anew.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from gpurun.model import Model
+from gpurun.results import RunResult
+from gpurun.session import Session
+
+
+class DropInSession(Session):
+    """A Session that repeats the whole script for each run.
+
+    Parameters
+    ----------
+    model : Model
+    directory : str
+        Project directory handed to generated code.
+    """
+
+    def __init__(self, model: Model, *, directory: str = "") -> None:
+        super().__init__(model, "cpu", directory=directory)
+        self._runs = 0
+
+    def run_script(
+        self,
+        overrides: Iterable[tuple[Any, Any]],
+        *,
+        output: Path | None = None,
+        results_directory: str | None = None,
+        maximum_run_time: float | None = None,
+        allow_nonfinite: bool = False,
+    ) -> RunResult:
+        """Run the script once, as a new process would.
+
+        Parameters
+        ----------
+        overrides : pairs of key and value
+        output : Path, optional
+            File for what C++ code prints to standard output.
+        results_directory : str, optional
+            Where to write brian2's result files; ends with a path separator.
+        maximum_run_time : float, optional
+            Wall seconds after which the time loop ends.
+        """
+        with self._exclusive():
+            started = time.perf_counter()
+            planner = self._planner(allow_nonfinite)
+            writes = planner.plan(list(overrides))
+            self._notify_before(planner)
+            reset_from = time.perf_counter()
+            manifest = self.model.manifest
+            if manifest.setup_random and self._runs > 0:
+                self._instance.draw_again()
+            else:
+                self._instance.begin()
+                if manifest.seeded or self._runs == 0:
+                    self._instance.restart_stream()
+                else:
+                    self._instance.reseed()
+            self._runs += 1
+            upload_from = time.perf_counter()
+            self._note(writes)
+            self._instance.apply(writes)
+            self._instance.prepare()
+            loop_from = time.perf_counter()
+            wanted = manifest.duration
+            info = self._loop(
+                None,
+                wanted,
+                advance=False,
+                progress=None,
+                output=output,
+                results_directory=results_directory,
+                maximum_run_time=maximum_run_time,
+            )
+            return self._result(
+                info, [], False, None, wanted, started, reset_from, upload_from, loop_from
+            )

@@ -1,0 +1,318 @@
+"""A loaded library with the state of one model in it.
+
+`Instance` knows how to open from the frozen set-up, what has to happen before a
+run, and where to read values; it checks nothing (`Session` does).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gpurun.errors import SessionError
+from gpurun.library import Library, RunInfo
+from gpurun.model import Data, Model
+from gpurun.overrides import Write
+
+
+def _raw(dtype: np.dtype) -> np.dtype:
+    """The dtype as it lies in memory: Brian keeps booleans as one byte."""
+    return np.dtype(np.uint8) if dtype.kind == "b" else dtype
+
+
+class Instance:
+    """State of one model in one private copy of its library.
+
+    Parameters
+    ----------
+    model : Model
+    directory : str
+        Project directory handed to the library.
+    reload_for_runs : bool
+        Load a new copy for every run, because the user's C++ holds static state.
+    data : Data, optional
+        Use this instead of the model's own; without a frozen set-up the set-up code runs.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        directory: str = "",
+        *,
+        reload_for_runs: bool = False,
+        data: Data | None = None,
+    ) -> None:
+        self.model = model
+        self.directory = directory
+        self.reload_for_runs = reload_for_runs
+        self.data = data or model.data
+        self._changes = [n for n, v in enumerate(model.manifest.variables) if v.changes]
+        self._library: Library | None = None
+        #: Values copied out of a library that was unloaded, by variable number.
+        self._kept: dict[int, np.ndarray] | None = None
+        self._fresh = True
+        self._closed = False
+        self._last: RunInfo | None = None
+        self._random_state: bytes | None = None
+        self._profile: list[tuple[str, float]] = []
+        if self.data.frozen:
+            self._open()
+
+    # -- life -----------------------------------------------------------------
+
+    @property
+    def library(self) -> Library:
+        if self._library is None:
+            if self._closed:
+                raise SessionError("The library of this session is not loaded.")
+            self._open()
+        assert self._library is not None
+        return self._library
+
+    def _load(self) -> Library:
+        names = [info.name for info in self.model.manifest.variables]
+        library = Library(self.model.library, names, self.directory)
+        for number, info in enumerate(self.model.manifest.variables):
+            if info.kind == "static":
+                array = self.data.static[info.c_name]
+                library.write(number, 0, np.ascontiguousarray(array).reshape(-1))
+        return library
+
+    def _open(self) -> None:
+        library = self._load()
+        if self.model.manifest.setup_opaque:
+            # Hand-written set-up code may do more than set variables
+            library.set_random_state(self.data.random_state)
+            library.setup()
+        variables = self.model.manifest.variables
+        for number, info in enumerate(variables):
+            array = self.data.frozen.get(info.name)
+            if array is None:
+                continue
+            flat = np.ascontiguousarray(array).reshape(-1)
+            if info.kind == "dynamic2d":
+                library.resize(number, *array.shape)
+                library.view(number, _raw(info.numpy_dtype))[...] = array.view(
+                    _raw(info.numpy_dtype)
+                )
+                continue
+            if info.kind == "dynamic":
+                library.resize(number, flat.size)
+            library.write(number, 0, flat)
+        library.rebuild()
+        library.set_random_state(self.data.random_state)
+        library.baseline(self._changes)
+        self._library = library
+        self._kept = None
+        self._fresh = True
+
+    @classmethod
+    def draw(cls, model: Model, static: dict[str, np.ndarray], seed: int | None) -> Data:
+        """Run the set-up code once and return the data with the frozen result.
+
+        Parameters
+        ----------
+        static : dict
+            Static arrays by C name.
+        seed : int or None
+            Start of the random stream; None takes fresh entropy.
+        """
+        instance = cls(model, data=Data(static))
+        library = instance._load()
+        library.seed(_entropy() if seed is None else seed)
+        start = library.random_state()
+        library.setup()
+        instance._library = library
+        frozen = {
+            info.name: instance._read(number, info.kind, info.numpy_dtype)
+            for number, info in enumerate(model.manifest.variables)
+            if info.kind != "static"
+        }
+        # Opaque set-up code runs again at every opening, from the same stream
+        state = start if model.manifest.setup_opaque else library.random_state()
+        return Data(static, frozen, state)
+
+    def reopen(self) -> None:
+        """Start over from the frozen set-up in a new copy of the library."""
+        self._library = None
+        self._kept = None
+        self._random_state = None
+        if self.data.frozen:
+            self._open()
+
+    def close(self) -> None:
+        self._closed = True
+        self._library = None
+        self._kept = None
+
+    # -- before a run ---------------------------------------------------------
+
+    def begin(self, keep: Sequence[int] = ()) -> None:
+        """Put the baseline back, except for the variables in `keep`."""
+        if self.reload_for_runs:
+            self._begin_reloaded(keep)
+        else:
+            self.library.reset(keep)
+        self._fresh = False
+
+    def _begin_reloaded(self, keep: Sequence[int]) -> None:
+        carried = {number: self.read(number) for number in keep}
+        state = self._random_state
+        self._library = None
+        self._open()
+        if state is not None:
+            self.library.set_random_state(state)
+        for number, array in carried.items():
+            info = self.model.manifest.variables[number]
+            self.apply(
+                [Write(number, np.ascontiguousarray(array).reshape(-1), 0, info.kind == "dynamic")]
+            )
+
+    def draw_again(self) -> None:
+        """Run the set-up code again with fresh random numbers (drop-in runs only)."""
+        if self.reload_for_runs or self._library is None or self.model.manifest.setup_opaque:
+            self._library = self._load()
+            self._kept = None
+            self._library.baseline([])
+            self._library.seed(_entropy())
+            self._library.setup()
+        else:
+            self._library.reset()
+            self._library.seed(_entropy())
+            self._library.setup(again=True)
+            # What the set-up made is the baseline of this run only
+            self._library.baseline([])
+        self._fresh = False
+
+    def reseed(self) -> None:
+        """Give the random stream fresh entropy."""
+        self.library.seed(_entropy())
+
+    def restart_stream(self) -> None:
+        """Put the random stream back to where the set-up left it."""
+        self.library.set_random_state(self.data.random_state)
+
+    def ensure_started(self) -> None:
+        """Before a first advance(): the baseline, with nothing overridden."""
+        if self._fresh:
+            self.library.reset()
+            self.prepare()
+            self._fresh = False
+
+    def apply(self, writes: Iterable[Write]) -> None:
+        """Write overrides; what they cover is kept for the next reset first."""
+        library = self.library
+        for write in writes:
+            library.protect(write.number)
+            if write.resize:
+                library.resize(write.number, write.values.size)
+            library.write(write.number, write.first, write.values)
+
+    def prepare(self) -> None:
+        """Set-up code that depends on overrides, and what is derived from variables."""
+        library = self.library
+        if not self.model.manifest.tail_draws:
+            library.prepare()
+            return
+        # Initial values are drawn once per model: the tail has a stream of its own
+        state = library.random_state()
+        library.set_random_state(self.data.random_state)
+        library.prepare()
+        library.set_random_state(state)
+
+    # -- running --------------------------------------------------------------
+
+    def run(
+        self,
+        duration: float | None,
+        *,
+        advance: bool = False,
+        progress: Callable[[float, float], bool] | None = None,
+        maximum_run_time: float | None = None,
+        output: Path | None = None,
+        results_directory: str | None = None,
+    ) -> RunInfo:
+        library = self.library
+        try:
+            info = library.run(
+                duration,
+                advance=advance,
+                progress=progress,
+                maximum_run_time=maximum_run_time,
+                output=output,
+            )
+            if results_directory is not None:
+                library.write_results(results_directory)
+            self._profile = library.profile()
+        finally:
+            self._last = None
+            if self.reload_for_runs:
+                self._unload()
+        self._last = info
+        return info
+
+    def _unload(self) -> None:
+        """Let static C++ objects end (files are written), keeping all values."""
+        self._kept = {
+            number: self._read(number, info.kind, info.numpy_dtype)
+            for number, info in enumerate(self.model.manifest.variables)
+        }
+        self._random_state = self.library.random_state()
+        self._library = None
+
+    def stop(self) -> None:
+        if self._library is not None:
+            self._library.stop()
+
+    # -- reading --------------------------------------------------------------
+
+    def _read(self, number: int, kind: str, dtype: np.dtype, *, view: bool = False) -> np.ndarray:
+        array = self.library.view(number, _raw(dtype))
+        if kind == "dynamic2d" and array.ndim == 1:
+            array = array.reshape(-1, 1)
+        if dtype.kind == "b":
+            array = array.view(dtype)
+        return array if view else array.copy()
+
+    def read(self, number: int, *, view: bool = False) -> np.ndarray:
+        """Value of a variable, in the shape that users know (see `MonitorRecord`)."""
+        info = self.model.manifest.variables[number]
+        if self._kept is not None:
+            array = self._kept[number]
+            array = array if view else array.copy()
+        else:
+            # Only memory that never moves can be lent
+            lend = view and not info.resizes
+            array = self._read(number, info.kind, info.numpy_dtype, view=lend)
+        if info.kind == "dynamic2d":
+            return np.ascontiguousarray(array.T)
+        if info.kind == "static":
+            return array.reshape(info.shape)
+        return array
+
+    def baseline_size(self, number: int) -> int:
+        """Number of elements a variable has when overrides are applied."""
+        info = self.model.manifest.variables[number]
+        frozen = self.data.frozen.get(info.name)
+        return int(np.prod(info.shape)) if frozen is None else int(frozen.size)
+
+    @property
+    def profile(self) -> list[tuple[str, float]]:
+        """(code object, seconds) of the last run, for profiled code objects."""
+        return self._profile
+
+    @property
+    def last_run(self) -> RunInfo | None:
+        return self._last
+
+    @property
+    def t(self) -> float:
+        return 0.0 if self._last is None else self._last.t
+
+
+def _entropy() -> int:
+    import secrets
+
+    return secrets.randbits(32)

@@ -1,0 +1,343 @@
+"""A model library in this process: one private copy, loaded through ctypes.
+
+Brian's generated code keeps its state in globals, so every session loads a copy
+of the library file of its own. The copy is deleted as soon as it is loaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import math
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gpurun.errors import LibraryError, SimulationError
+from gpurun.model import ABI_VERSION
+
+_OK, _STOPPED, _OUT_OF_MEMORY = 0, 2, 4
+
+
+class _View(ctypes.Structure):
+    _fields_ = (
+        ("data", ctypes.c_void_p),
+        ("rows", ctypes.c_int64),
+        ("cols", ctypes.c_int64),
+        ("stride", ctypes.c_int64),
+        ("itemsize", ctypes.c_int32),
+        ("location", ctypes.c_int32),
+    )
+
+
+class _RunInfo(ctypes.Structure):
+    _fields_ = (
+        ("loop_seconds", ctypes.c_double),
+        ("completed", ctypes.c_double),
+        ("t", ctypes.c_double),
+        ("steps", ctypes.c_int64),
+    )
+
+
+_Progress = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_double, ctypes.c_double, ctypes.c_void_p)
+
+_int32, _int64, _double = ctypes.c_int32, ctypes.c_int64, ctypes.c_double
+_text, _pointer, _ids = ctypes.c_char_p, ctypes.c_void_p, ctypes.POINTER(ctypes.c_int64)
+
+#: name -> (result, arguments); docs/abi.md describes each.
+SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
+    "gpurun_abi_version": (_int32, []),
+    "gpurun_last_error": (_text, []),
+    "gpurun_open": (_int32, [_text, _int32]),
+    "gpurun_variable_count": (_int64, []),
+    "gpurun_variable_name": (_text, [_int64]),
+    "gpurun_variable": (_int32, [_int64, ctypes.POINTER(_View)]),
+    "gpurun_resize": (_int32, [_int64, _int64, _int64]),
+    "gpurun_write": (_int32, [_int64, _int64, _int64, _pointer]),
+    "gpurun_setup": (_int32, [_int32]),
+    "gpurun_rebuild": (_int32, []),
+    "gpurun_baseline": (_int32, [_ids, _int64]),
+    "gpurun_protect": (_int32, [_int64]),
+    "gpurun_reset": (_int32, [_ids, _int64]),
+    "gpurun_seed": (_int32, [ctypes.c_uint64]),
+    "gpurun_random_state": (_int64, [_text, _int64]),
+    "gpurun_set_random_state": (_int32, [_text, _int64]),
+    "gpurun_prepare": (_int32, []),
+    "gpurun_run": (
+        _int32,
+        [
+            _double,
+            _int32,
+            _double,
+            _double,
+            _Progress,
+            _pointer,
+            _text,
+            ctypes.POINTER(_RunInfo),
+        ],
+    ),
+    "gpurun_stop": (None, []),
+    "gpurun_profile": (
+        _int32,
+        [_int64, ctypes.POINTER(_text), ctypes.POINTER(_double)],
+    ),
+    "gpurun_write_results": (_int32, [_text]),
+    "gpurun_close": (None, []),
+}
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What the time loop reports. Times in seconds, `t` in model seconds."""
+
+    loop_time: float
+    completed: float
+    t: float
+    steps: int
+    stopped: bool
+
+
+def _load_copy(path: Path) -> ctypes.CDLL:
+    problems: list[str] = []
+    # The temporary directory may forbid execution; the cache's own does not.
+    for folder in (None, path.parent):
+        try:
+            handle, copy = tempfile.mkstemp(prefix="gpurun-", suffix=path.suffix, dir=folder)
+        except OSError as error:
+            problems.append(str(error))
+            continue
+        os.close(handle)
+        try:
+            shutil.copyfile(path, copy)
+            os.chmod(copy, 0o700)
+            return ctypes.CDLL(copy, mode=getattr(os, "RTLD_LOCAL", 0) | getattr(os, "RTLD_NOW", 2))
+        except OSError as error:
+            problems.append(str(error))
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(copy)
+    raise LibraryError(
+        f"The model library {path} cannot be loaded: {'; '.join(problems)}. "
+        f"'gpurun cache clear' makes the next build compile it again.",
+        path=str(path),
+    )
+
+
+def _unload(handle: int, close: Callable[[], None], pid: int) -> None:
+    if os.getpid() != pid:
+        return  # the parent's memory; it is gone with this process anyway
+    close()
+    dlclose = ctypes.CDLL(None).dlclose
+    dlclose.argtypes = [ctypes.c_void_p]
+    dlclose(handle)
+
+
+class Library:
+    """One loaded copy of a model library.
+
+    The copy is unloaded when the last reference to this object is gone; views of its
+    arrays hold one.
+
+    Parameters
+    ----------
+    path : Path
+        The library in the cache.
+    names : sequence of str
+        Names of the variables that it has to have, in order.
+    directory : str
+        Project directory handed to the library.
+
+    Raises
+    ------
+    LibraryError
+        The file cannot be loaded, or is not of this ABI version or model.
+    """
+
+    def __init__(self, path: Path, names: Sequence[str], directory: str = "") -> None:
+        self._library = _load_copy(path)
+        for name, (result, arguments) in SIGNATURES.items():
+            try:
+                function = getattr(self._library, name)
+            except AttributeError:
+                raise LibraryError(
+                    f"{path} is not a gpurun model library: it has no '{name}'. "
+                    "'gpurun cache clear' makes the next build compile it again.",
+                    path=str(path),
+                ) from None
+            function.restype = result
+            function.argtypes = arguments
+        version = self._library.gpurun_abi_version()
+        if version != ABI_VERSION:
+            raise LibraryError(
+                f"{path} speaks ABI version {version}, this gpurun speaks {ABI_VERSION}. "
+                "Build the model again.",
+                path=str(path),
+            )
+        self._finalizer = weakref.finalize(
+            self, _unload, self._library._handle, self._library.gpurun_close, os.getpid()
+        )
+        # At exit the order is undefined and views may still be in use.
+        self._finalizer.atexit = False
+        found = [
+            self._library.gpurun_variable_name(n).decode()
+            for n in range(self._library.gpurun_variable_count())
+        ]
+        if found != list(names):
+            raise LibraryError(
+                f"{path} was built for another model: its variables differ from the manifest's.",
+                path=str(path),
+            )
+        self.call("open", directory.encode(), 0)
+
+    def call(self, name: str, *arguments: Any) -> int:
+        """Call ``gpurun_<name>``; raise what its status says."""
+        status = getattr(self._library, "gpurun_" + name)(*arguments)
+        if status not in (_OK, _STOPPED):
+            self._fail(name, status)
+        return status
+
+    def _fail(self, name: str, status: int) -> None:
+        message = (self._library.gpurun_last_error() or b"").decode(errors="replace")
+        if status == _OUT_OF_MEMORY:
+            raise MemoryError(message)
+        raise SimulationError(
+            message or f"gpurun_{name} failed with status {status}", status=status, call=name
+        )
+
+    # -- variables ------------------------------------------------------------
+
+    def view(self, number: int, dtype: np.dtype[Any]) -> np.ndarray:
+        """The variable's elements where they are, without a copy.
+
+        The array holds a reference to this library, so its memory outlives the session;
+        it is only meaningful until the variable is resized.
+
+        Returns
+        -------
+        ndarray
+            1-D, or 2-D with shape (rows, columns) for matrices.
+        """
+        view = _View()
+        self.call("variable", number, ctypes.byref(view))
+        shape = (view.rows,) if view.cols == 1 and view.stride == 1 else (view.rows, view.cols)
+        if view.itemsize != dtype.itemsize:
+            raise LibraryError(f"variable {number} has {view.itemsize} bytes, not {dtype.itemsize}")
+        if 0 in shape or not view.data:
+            return np.empty(shape, dtype)
+        size = (view.rows - 1) * view.stride + view.cols
+        buffer = (ctypes.c_char * (size * view.itemsize)).from_address(view.data)
+        buffer._gpurun_owner = self  # type: ignore[attr-defined]
+        flat = np.frombuffer(buffer, dtype)
+        if len(shape) == 1:
+            return flat
+        strides = (view.stride * view.itemsize, view.itemsize)
+        return np.lib.stride_tricks.as_strided(flat, shape, strides)
+
+    def shape(self, number: int) -> tuple[int, int]:
+        """Current (rows, columns) of a variable; columns is 1 for one-dimensional ones."""
+        view = _View()
+        self.call("variable", number, ctypes.byref(view))
+        return view.rows, view.cols
+
+    def write(self, number: int, first: int, values: np.ndarray) -> None:
+        """Copy contiguous `values` (of the variable's dtype) to elements from `first` on."""
+        self.call("write", number, first, values.size, values.ctypes.data)
+
+    def resize(self, number: int, rows: int, columns: int = 1) -> None:
+        self.call("resize", number, rows, columns)
+
+    # -- state ----------------------------------------------------------------
+
+    @staticmethod
+    def _as_ids(numbers: Sequence[int]) -> Any:
+        return (ctypes.c_int64 * max(len(numbers), 1))(*numbers)
+
+    def setup(self, *, again: bool = False) -> None:
+        self.call("setup", int(again))
+
+    def rebuild(self) -> None:
+        self.call("rebuild")
+
+    def prepare(self) -> None:
+        self.call("prepare")
+
+    def baseline(self, numbers: Sequence[int]) -> None:
+        self.call("baseline", self._as_ids(numbers), len(numbers))
+
+    def protect(self, number: int) -> None:
+        self.call("protect", number)
+
+    def reset(self, keep: Sequence[int] = ()) -> None:
+        self.call("reset", self._as_ids(keep), len(keep))
+
+    def seed(self, seed: int) -> None:
+        self.call("seed", seed)
+
+    def random_state(self) -> bytes:
+        size = self._library.gpurun_random_state(None, 0)
+        buffer = ctypes.create_string_buffer(size)
+        self._library.gpurun_random_state(buffer, size)
+        return buffer.raw
+
+    def set_random_state(self, state: bytes) -> None:
+        """Set the generators to a state from `random_state`, or seed them with ``b"seed N"``."""
+        if state.startswith(b"seed "):
+            self.seed(int(state[5:]))
+            return
+        self.call("set_random_state", state, len(state))
+
+    # -- running --------------------------------------------------------------
+
+    def run(
+        self,
+        duration: float | None,
+        *,
+        advance: bool = False,
+        maximum_run_time: float | None = None,
+        period: float = 0.05,
+        progress: Callable[[float, float], bool] | None = None,
+        output: Path | None = None,
+    ) -> RunInfo:
+        """Run the time loop; `progress(completed, elapsed)` returns true to stop it."""
+        info = _RunInfo()
+        callback = _Progress(
+            (lambda completed, elapsed, user: int(bool(progress(completed, elapsed))))
+            if progress is not None
+            else 0
+        )
+        status = self.call(
+            "run",
+            -1.0 if duration is None else duration,
+            int(advance),
+            -1.0 if maximum_run_time is None or math.isinf(maximum_run_time) else maximum_run_time,
+            period,
+            callback,
+            None,
+            None if output is None else os.fsencode(output),
+            ctypes.byref(info),
+        )
+        return RunInfo(info.loop_seconds, info.completed, info.t, info.steps, status == _STOPPED)
+
+    def stop(self) -> None:
+        self._library.gpurun_stop()
+
+    def profile(self) -> list[tuple[str, float]]:
+        """(code object, seconds spent) of the last run, for profiled code objects."""
+        entries: list[tuple[str, float]] = []
+        name, seconds = _text(), _double()
+        while (
+            self._library.gpurun_profile(len(entries), ctypes.byref(name), ctypes.byref(seconds))
+            == _OK
+        ):
+            entries.append(((name.value or b"").decode(), seconds.value))
+        return entries
+
+    def write_results(self, directory: str) -> None:
+        self.call("write_results", os.fsencode(directory))

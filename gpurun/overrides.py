@@ -1,0 +1,443 @@
+"""From what the user wrote to what is written into a session's memory.
+
+Every entry is checked before anything is written. The result of `plan` is a list
+of `Write` and `Resize` steps that cannot fail for a reason the user could mend.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from gpurun.errors import (
+    AmbiguousVariableError,
+    OverrideError,
+    ReadOnlyVariableError,
+    ShapeMismatchError,
+    UnitMismatchError,
+    UnknownVariableError,
+)
+from gpurun.model import Manifest, SpikeGeneratorInfo, VariableInfo
+from gpurun.poisson import binomial_parameters
+from gpurun.values import check_dimensions, convert, fit
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a key stands for.
+
+    Attributes
+    ----------
+    name : str
+        A variable, TimedArray, SpikeGeneratorGroup, PoissonInput quantity or monitor.
+    kind : str
+        ``"variable"``, ``"timed_array"``, ``"spikes"``, ``"poisson"`` or ``"monitor"``.
+    selection : (int, int) or None
+        First element and number of elements, for a subgroup.
+    require_unit : bool
+        Whether a bare number is refused where the variable has a unit.
+    """
+
+    name: str
+    kind: str
+    selection: tuple[int, int] | None = None
+    require_unit: bool = False
+
+
+class Resolver(Protocol):
+    """Finds the target of a Brian object. Handed in by the Brian layer."""
+
+    unit_error: type[UnitMismatchError]
+
+    def resolve(self, key: Any) -> Target | None:
+        """The target of `key`, or None if it is no Brian object."""
+        ...
+
+    def before_run(self, session: Any, values: Mapping[str, np.ndarray]) -> None:
+        """Called with the values of overridden TimedArrays before a run."""
+        ...
+
+    def after_run(self, session: Any) -> None:
+        """Called when `session` has run: Brian objects read from it from now on."""
+        ...
+
+
+@dataclass(frozen=True)
+class Write:
+    """Write `values` (flat, of the variable's dtype) from element `first` on.
+
+    With `resize` the variable gets the size of `values` first.
+    """
+
+    number: int
+    values: np.ndarray
+    first: int = 0
+    resize: bool = False
+
+
+def pairs(
+    entries: Mapping[Any, Any] | Iterable[tuple[Any, Any]] | None,
+) -> list[tuple[Any, Any]]:
+    """`entries` as a list of pairs; accepts a mapping or pairs.
+
+    Raises
+    ------
+    OverrideError
+        It is neither.
+    """
+    if entries is None:
+        return []
+    if isinstance(entries, Mapping):
+        return list(entries.items())
+    if isinstance(entries, str) or not isinstance(entries, Iterable):
+        raise OverrideError(
+            f"Overrides are a mapping or a list of (key, value) pairs, not {entries!r}.",
+            name=str(entries),
+        )
+    found = list(entries)
+    for entry in found:
+        if not isinstance(entry, tuple | list) or len(entry) != 2:
+            raise OverrideError(
+                f"Each override is a pair of key and value, not {entry!r}.", name=str(entry)
+            )
+    return [(key, value) for key, value in found]
+
+
+def resolve(manifest: Manifest, key: Any, resolver: Resolver | None) -> Target:
+    """Find what `key` stands for.
+
+    Raises
+    ------
+    UnknownVariableError, AmbiguousVariableError
+    """
+    if isinstance(key, str):
+        return _resolve_name(manifest, key)
+    if resolver is not None:
+        target = resolver.resolve(key)
+        if target is not None:
+            return target
+        hint = "variables (group.v), TimedArrays, SpikeGeneratorGroups, monitors or names"
+    else:
+        hint = "names such as 'group.v' (this Model was unpickled and knows no Brian objects)"
+    raise UnknownVariableError(
+        f"{key!r} of type {type(key).__name__} is no key for a variable. Use {hint}.",
+        name=str(key),
+        candidates=(),
+    )
+
+
+def _resolve_name(manifest: Manifest, name: str) -> Target:
+    by_name = {info.name for info in manifest.variables}
+    if name in manifest.timed_arrays:
+        return Target(name, "timed_array")
+    if name.endswith(".values") and name.removesuffix(".values") in manifest.timed_arrays:
+        return Target(name.removesuffix(".values"), "timed_array")
+    if name in manifest.spike_generators:
+        return Target(name, "spikes")
+    if name in manifest.monitors:
+        return Target(name, "monitor")
+    owner, _, quantity = name.rpartition(".")
+    if owner in manifest.poisson_inputs and quantity in ("rate", "weight"):
+        return Target(name, "poisson")
+    if name in by_name:
+        return Target(name, "variable")
+    candidates = manifest.aliases.get(name, ())
+    if len(candidates) == 1:
+        return Target(candidates[0], "variable")
+    if candidates:
+        raise AmbiguousVariableError(
+            f"'{name}' could be any of {', '.join(candidates)}. Use one of these names.",
+            name=name,
+            candidates=tuple(candidates),
+        )
+    _raise_unknown(manifest, name, by_name)
+    raise AssertionError  # pragma: no cover
+
+
+def _raise_unknown(manifest: Manifest, name: str, by_name: set[str]) -> None:
+    import difflib
+
+    last = name.rpartition(".")[2]
+    if last in manifest.constants and (name == last or name.rpartition(".")[0]):
+        value = manifest.constants[last]
+        raise UnknownVariableError(
+            f"'{last}' is a constant of the script's namespace ({value}) and part of the compiled "
+            f"code. To change it between runs, declare it as a parameter in the equations, for "
+            f"example '{last} : 1 (constant, shared)' with its unit, and set group.{last}.",
+            name=name,
+            candidates=(),
+        )
+    known = sorted(
+        by_name
+        | set(manifest.timed_arrays)
+        | set(manifest.spike_generators)
+        | set(manifest.monitors)
+        | {f"{n}.{q}" for n in manifest.poisson_inputs for q in ("rate", "weight")}
+    )
+    close = difflib.get_close_matches(name, known, n=5, cutoff=0.5)
+    visible = [n for n in known if not n.rpartition(".")[2].startswith("_")]
+    hint = f"Did you mean {', '.join(close)}?" if close else f"There are: {', '.join(visible)}."
+    raise UnknownVariableError(
+        f"The model has no variable '{name}'. {hint}", name=name, candidates=tuple(close)
+    )
+
+
+class Planner:
+    """Turns overrides into writes for one session.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    index : mapping of str to int
+        Numbers of the variables.
+    size : callable
+        Current number of elements of a variable, by number.
+    resolver : Resolver or None
+    allow_nonfinite : bool or iterable of keys
+        Variables that may be given nan or inf.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        index: Mapping[str, int],
+        size: Callable[[int], int],
+        resolver: Resolver | None,
+        allow_nonfinite: bool | Iterable[Any] = False,
+    ) -> None:
+        self.manifest = manifest
+        self.index = index
+        self.size = size
+        self.resolver = resolver
+        self.all_nonfinite = allow_nonfinite is True
+        self.nonfinite: set[str] = set()
+        if not isinstance(allow_nonfinite, bool):
+            self.nonfinite = {resolve(manifest, key, resolver).name for key in allow_nonfinite}
+        #: Values of overridden TimedArrays, by name, in their own shape.
+        self.timed_arrays: dict[str, np.ndarray] = {}
+
+    def plan(self, entries: Mapping[Any, Any] | Iterable[tuple[Any, Any]] | None) -> list[Write]:
+        """All writes for `entries`, in their order. Raises before anything is written."""
+        writes: list[Write] = []
+        seen: set[tuple[str, tuple[int, int] | None]] = set()
+        poisson: dict[str, dict[str, float]] = {}
+        for key, value in pairs(entries):
+            target = resolve(self.manifest, key, self.resolver)
+            if (target.name, target.selection) in seen:
+                raise OverrideError(
+                    f"'{target.name}' is given twice; keep one of the two.", name=target.name
+                )
+            seen.add((target.name, target.selection))
+            if target.kind == "monitor":
+                raise ReadOnlyVariableError(
+                    f"'{target.name}' is a monitor; it can be recorded but not overridden.",
+                    name=target.name,
+                )
+            if target.kind == "spikes":
+                writes += self._spikes(target, value)
+            elif target.kind == "timed_array":
+                writes += self._timed_array(target, value)
+            elif target.kind == "poisson":
+                writes += self._poisson(target, value, poisson)
+            else:
+                writes += self._variable(target, value)
+        return writes
+
+    def _number(self, name: str) -> int:
+        return self.index[name]
+
+    def _info(self, name: str) -> VariableInfo:
+        return self.manifest.variables[self.index[name]]
+
+    def _allows_nonfinite(self, name: str) -> bool:
+        return self.all_nonfinite or name in self.nonfinite
+
+    def _check_unit(self, target: Target, value: Any, info: VariableInfo) -> None:
+        error = UnitMismatchError if self.resolver is None else self.resolver.unit_error
+        check_dimensions(
+            target.name,
+            value,
+            info.dimensions,
+            info.unit,
+            require_unit=target.require_unit,
+            error=error,
+        )
+
+    def _variable(self, target: Target, value: Any) -> list[Write]:
+        info = self._info(target.name)
+        if not info.writable:
+            raise ReadOnlyVariableError(
+                f"'{target.name}' is read-only: it is computed or recorded by the model and cannot "
+                "be set.",
+                name=target.name,
+            )
+        self._check_unit(target, value, info)
+        array = convert(
+            target.name,
+            value,
+            info.numpy_dtype,
+            allow_nonfinite=self._allows_nonfinite(target.name),
+        )
+        number = self._number(target.name)
+        if info.role == "delay" and array.size and (array < 0).any():
+            raise OverrideError(f"'{target.name}' cannot be negative.", name=target.name)
+        first, count = target.selection or (0, self.size(number))
+        return [Write(number, fit(target.name, array, (count,)), first)]
+
+    def _timed_array(self, target: Target, value: Any) -> list[Write]:
+        name = self.manifest.timed_arrays[target.name]
+        info = self._info(name)
+        self._check_unit(target, value, info)
+        array = convert(
+            target.name,
+            value,
+            info.numpy_dtype,
+            allow_nonfinite=self._allows_nonfinite(target.name),
+        )
+        flat = fit(target.name, array, info.shape)
+        self.timed_arrays[target.name] = flat.reshape(info.shape)
+        return [Write(self._number(name), flat)]
+
+    # -- spike generators -------------------------------------------------------
+
+    def _spikes(self, target: Target, value: Any) -> list[Write]:
+        name, info = target.name, self.manifest.spike_generators[target.name]
+        if isinstance(value, Mapping) and {"indices", "times"} <= set(value):
+            value = (value["indices"], value["times"])
+        if not isinstance(value, tuple | list) or len(value) != 2:
+            raise ShapeMismatchError(
+                f"'{name}' is a SpikeGeneratorGroup and takes a pair (indices, times).",
+                name=name,
+                expected="(indices, times)",
+                got=type(value).__name__,
+            )
+        indices = convert(f"{name}.indices", value[0], np.dtype(np.int32)).reshape(-1)
+        times_info = self._info(f"{name}.spike_time")
+        times_target = Target(f"{name}.times", "spikes", None, target.require_unit)
+        if len(np.shape(value[1])) and np.size(value[1]):
+            self._check_unit(times_target, value[1], times_info)
+        times = convert(f"{name}.times", value[1], times_info.numpy_dtype).reshape(-1)
+        indices, times, bins = check_spikes(name, info, indices, times)
+        numbers = np.arange(len(indices), dtype=np.int32)
+        by_variable = {
+            "neuron_index": indices,
+            "spike_time": times,
+            "_timebins": bins,
+            "spike_number": numbers,
+        }
+        writes = [
+            Write(self._number(f"{name}.{variable}"), array, resize=True)
+            for variable, array in by_variable.items()
+        ]
+        writes.append(Write(self._number(f"{name}._lastindex"), np.zeros(1, np.int32)))
+        return writes
+
+    # -- Poisson inputs ---------------------------------------------------------
+
+    def _poisson(
+        self, target: Target, value: Any, pending: dict[str, dict[str, float]]
+    ) -> list[Write]:
+        owner, _, quantity = target.name.rpartition(".")
+        info = self.manifest.poisson_inputs[owner]
+        if quantity == "rate":
+            hertz = (0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 0.0)
+            error = UnitMismatchError if self.resolver is None else self.resolver.unit_error
+            check_dimensions(
+                target.name, value, hertz, "hertz", require_unit=target.require_unit, error=error
+            )
+            rate = convert(target.name, value, np.dtype(float))
+            rate = float(fit(target.name, rate, (1,))[0])
+            if not 0 <= rate * info.dt <= 1:
+                raise OverrideError(
+                    f"'{target.name}' has to lie between 0 and {1 / info.dt:g} Hz (one event per "
+                    f"time step and input), not {rate:g} Hz.",
+                    name=target.name,
+                )
+            number = self._number(info.parameters)
+            return [Write(number, binomial_parameters(info.n, rate * info.dt))]
+        if info.weight is None:
+            raise ReadOnlyVariableError(
+                f"The weight of '{owner}' is a string expression and part of the compiled code. "
+                "Use a parameter of the target group in it, and override that parameter.",
+                name=target.name,
+            )
+        weight_target = Target(target.name, "variable", None, target.require_unit)
+        weight = self._info(info.weight)
+        self._check_unit(weight_target, value, weight)
+        array = convert(target.name, value, weight.numpy_dtype)
+        return [Write(self._number(info.weight), fit(target.name, array, (1,)))]
+
+
+def check_spikes(
+    name: str, info: SpikeGeneratorInfo, indices: np.ndarray, times: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sort spikes and compute their time bins, with Brian's rules.
+
+    Parameters
+    ----------
+    indices : ndarray of int32, shape (n,)
+    times : ndarray of float64, shape (n,), in seconds
+
+    Returns
+    -------
+    indices, times, bins : ndarrays of int32, float64, int32, shape (n,)
+        Sorted by time, then index.
+
+    Raises
+    ------
+    ShapeMismatchError, OverrideError
+    """
+    if len(indices) != len(times):
+        raise ShapeMismatchError(
+            f"'{name}' was given {len(indices)} indices and {len(times)} times; both need the "
+            "same length.",
+            name=name,
+            expected=len(indices),
+            got=len(times),
+        )
+    if len(indices) and (indices.min() < 0 or indices.max() >= info.size):
+        raise OverrideError(
+            f"Indices of '{name}' have to lie in [0, {info.size}), got "
+            f"{indices.min()} to {indices.max()}.",
+            name=name,
+        )
+    if len(times) and times.min() < 0:
+        raise OverrideError(f"Spike times of '{name}' cannot be negative.", name=name)
+    order = np.lexsort((indices, times))
+    indices, times = indices[order], times[order]
+    # Times on the grid must not fall into the bin before: brian2 shifts by dt/1000
+    steps = np.floor((times + 1e-3 * info.dt) / info.dt)
+    if len(steps) and steps[-1] > np.iinfo(np.int32).max:
+        raise OverrideError(
+            f"Spike times of '{name}' go beyond the {np.iinfo(np.int32).max} time steps of "
+            f"{info.dt:g} s that Brian can count.",
+            name=name,
+        )
+    bins = steps.astype(np.int32)
+    by_neuron = np.lexsort((bins, indices))
+    same = (np.diff(bins[by_neuron]) == 0) & (np.diff(indices[by_neuron]) == 0)
+    if same.any():
+        neuron = int(indices[by_neuron][1:][same][0])
+        raise OverrideError(
+            f"Neuron {neuron} of '{name}' would spike more than once in a time step of "
+            f"{info.dt:g} s.",
+            name=name,
+        )
+    if info.period > 0 and len(bins) and bins[-1] >= round(info.period / info.dt):
+        raise OverrideError(
+            f"Spike times of '{name}' have to be smaller than its period of {info.period:g} s.",
+            name=name,
+        )
+    if not math.isfinite(info.dt):  # an event clock has no time step
+        raise OverrideError(f"'{name}' runs on an event clock.", name=name)
+    # Within a bin the event space has to be sorted by index
+    final = np.lexsort((indices, bins))
+    return (
+        np.ascontiguousarray(indices[final]),
+        np.ascontiguousarray(times[final]),
+        np.ascontiguousarray(bins[final]),
+    )

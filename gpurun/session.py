@@ -1,0 +1,555 @@
+"""A Session: one resident instance of a Model on one device."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from gpurun import events
+from gpurun.config import parse_device
+from gpurun.errors import (
+    DeviceUnavailableError,
+    DurationError,
+    OverrideError,
+    ReadOnlyVariableError,
+    SessionBusyError,
+    SessionClosedError,
+    SessionError,
+)
+from gpurun.instance import Instance
+from gpurun.library import RunInfo
+from gpurun.model import Model, VariableInfo, register
+from gpurun.overrides import Planner, Target, Write, resolve
+from gpurun.results import MonitorRecord, RunResult
+from gpurun.values import check_dimensions, check_seed
+
+Progress = Callable[[float, float], Any]
+_SECOND = (0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
+
+
+class Session:
+    """One resident instance of a `Model`, opened from the frozen set-up.
+
+    Sessions of one model share nothing and run side by side in threads. A session itself
+    serves one thread at a time. Use it as a context manager, or call `close`.
+
+    Parameters
+    ----------
+    model : Model
+    device : str or int, optional
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or the number of a card.
+    directory : str, optional
+        Project directory handed to generated code that asks for one.
+    keep_static_state : bool, optional
+        C++ functions of the script may hold ``static`` state (an open file, a counter). Such
+        a model is reloaded for every run, as if each run were a process of its own, unless
+        this is true.
+
+    Raises
+    ------
+    ConfigError
+        `device` is not understood.
+    DeviceUnavailableError
+        The device cannot be used.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        device: str | int = "auto",
+        *,
+        directory: str = "",
+        keep_static_state: bool = False,
+    ) -> None:
+        spec = parse_device(device)
+        if spec.kind == "cuda":
+            raise DeviceUnavailableError(
+                f"The device '{spec}' was asked for, but this model was built for the CPU. "
+                "This version of gpurun has no CUDA backend yet; use device='cpu'.",
+                device=str(spec),
+            )
+        self.model = model
+        self.device = "cpu"
+        self._instance = Instance(
+            model, directory, reload_for_runs=bool(model.manifest.static_state) and not keep_static_state
+        )
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+        self._closed = False
+        self._overridden: set[str] = set()
+
+    # -- life -----------------------------------------------------------------
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the memory back. Borrowed views stay readable; closing twice is allowed."""
+        if not self._closed:
+            with self._exclusive(allow_closed=True):
+                self._closed = True
+                self._instance.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    @contextmanager
+    def _exclusive(self, *, allow_closed: bool = False) -> Iterator[None]:
+        if self._pid != os.getpid():
+            # After a fork this is a copy that must not share the parent's threads or locks.
+            self._lock = threading.Lock()
+            self._pid = os.getpid()
+            if not self._closed:
+                self._instance.reopen()
+        if not self._lock.acquire(blocking=False):
+            raise SessionBusyError(
+                "Another thread is using this session. Open one session per thread."
+            )
+        try:
+            if self._closed and not allow_closed:
+                raise SessionClosedError("This session has been closed; open a new one.")
+            yield
+        finally:
+            self._lock.release()
+
+    # -- running --------------------------------------------------------------
+
+    def run(
+        self,
+        overrides: Mapping[Any, Any] | Iterable[tuple[Any, Any]] | None = None,
+        *,
+        carry: Iterable[Any] = (),
+        record: Iterable[Any] = (),
+        duration: Any = None,
+        seed: int | None = None,
+        view: bool = False,
+        allow_nonfinite: bool | Iterable[Any] = False,
+        progress: Progress | None = None,
+    ) -> RunResult:
+        """Present one stimulus: baseline, overrides, time loop, results.
+
+        Parameters
+        ----------
+        overrides : mapping or list of pairs, optional
+            Values by key. Keys are Brian variables (``group.v``, also of subgroups),
+            TimedArrays, SpikeGeneratorGroups (with a pair ``(indices, times)``) or names
+            such as ``"group.v"``. A value has the shape of the variable, or fills it.
+        carry : iterable of keys, optional
+            Variables that keep their present values instead of being put back.
+        record : iterable of keys, optional
+            Variables and monitors to read at the end.
+        duration : Quantity or float (s), optional
+            Model time, instead of the script's. Only for scripts with a single ``run()``.
+        seed : int, optional
+            Restart the random stream, as Brian's ``seed(n)``. Otherwise it goes on.
+        view : bool, optional
+            Give borrowed views of the session's memory where its place is fixed. They show
+            the values of later runs too. What can move in memory (monitors) is copied.
+        allow_nonfinite : bool or iterable of keys, optional
+            Whether overrides may hold nan and inf.
+        progress : callable, optional
+            Called about 20 times a second with the completed fraction and the wall seconds;
+            a true result stops the run after the present step.
+
+        Returns
+        -------
+        RunResult
+
+        Raises
+        ------
+        OverrideError
+            And its subclasses: an override, `carry` or `record` entry is not usable.
+            Nothing was changed.
+        DurationError, SeedError
+            Likewise.
+        SimulationError
+            The generated code raised an error.
+        KeyboardInterrupt
+            After Ctrl-C; the session stays usable.
+        SessionClosedError, SessionBusyError
+        """
+        with self._exclusive():
+            started = time.perf_counter()
+            seconds = self._check_duration(duration, "run")
+            seed = check_seed(seed)
+            planner = self._planner(allow_nonfinite)
+            writes = planner.plan(overrides)
+            keep = self._carried(carry)
+            targets = self._targets(record)
+            self._notify_before(planner)
+            reset_from = time.perf_counter()
+            self._instance.begin(keep=keep)
+            upload_from = time.perf_counter()
+            self._note(writes)
+            self._instance.apply(writes)
+            self._instance.prepare()
+            if seed is not None:
+                self._instance.library.seed(seed)
+            loop_from = time.perf_counter()
+            wanted = self.model.manifest.duration if seconds is None else seconds
+            info = self._loop(seconds, wanted, advance=False, progress=progress)
+            return self._result(
+                info, targets, view, seed, wanted, started, reset_from, upload_from, loop_from
+            )
+
+    def advance(
+        self,
+        duration: Any = None,
+        *,
+        record: Iterable[Any] = (),
+        view: bool = False,
+        progress: Progress | None = None,
+    ) -> RunResult:
+        """Go on from where the last run stopped, spikes in flight included.
+
+        Nothing is reset: several advances equal one run of their total duration.
+
+        Parameters
+        ----------
+        duration : Quantity or float (s), optional
+            Model time; the script's if left out.
+        record, view, progress
+            As in `run`.
+
+        Raises
+        ------
+        DurationError
+            Also for a script with several ``run()`` calls, which cannot be continued.
+        SessionError
+            The model is reloaded for every run because of static state in C++ code.
+        """
+        with self._exclusive():
+            started = time.perf_counter()
+            seconds = self._check_duration(duration, "advance")
+            if self._instance.reload_for_runs:
+                names = ", ".join(self.model.manifest.static_state)
+                raise SessionError(
+                    f"This model cannot advance: its C++ code ({names}) may hold static state, so "
+                    "it is reloaded for every run. Open the session with keep_static_state=True "
+                    "if that state may stay."
+                )
+            targets = self._targets(record)
+            wanted = self.model.manifest.duration if seconds is None else seconds
+            self._instance.ensure_started()
+            now = time.perf_counter()
+            info = self._loop(seconds, wanted, advance=True, progress=progress)
+            return self._result(info, targets, view, None, wanted, started, now, now, now)
+
+    def stop(self) -> None:
+        """Stop the run that is under way in another thread after its present step."""
+        if self._lock.locked():
+            self._instance.stop()
+
+    def read(self, key: Any, *, view: bool = False) -> np.ndarray:
+        """Present value of one variable, as a copy (or a borrowed view, see `run`).
+
+        Raises
+        ------
+        UnknownVariableError, AmbiguousVariableError, OverrideError
+        """
+        with self._exclusive():
+            target = resolve(self.model.manifest, key, self.model.resolver)
+            name = self._variable_name(target)
+            return self._select(target, self._instance.read(self._number(name), view=view))
+
+    @property
+    def t(self) -> float:
+        """Model time in seconds."""
+        with self._exclusive():
+            return self._instance.t
+
+    # -- parts of a run -------------------------------------------------------
+
+    def _planner(self, allow_nonfinite: bool | Iterable[Any]) -> Planner:
+        return Planner(
+            self.model.manifest,
+            self.model.index,
+            self._instance.baseline_size,
+            self.model.resolver,
+            allow_nonfinite,
+        )
+
+    def _note(self, writes: list[Write]) -> None:
+        self._overridden |= {self.model.manifest.variables[w.number].name for w in writes}
+
+    def overridden_names(self) -> set[str]:
+        """Names of the variables that were overridden in this session so far."""
+        return self._overridden
+
+    def read_raw(self, name: str) -> np.ndarray:
+        """Value of a variable as it is stored: matrices with one row per time step."""
+        with self._exclusive():
+            array = self._instance.read(self._number(name))
+        return array.T if self._info(name).kind == "dynamic2d" else array
+
+    def profile(self) -> list[tuple[str, float]]:
+        """(code object, seconds) of the last run, where the script asked for profiling."""
+        return self._instance.profile
+
+    def _notify_before(self, planner: Planner) -> None:
+        if self.model.resolver is not None:
+            self.model.resolver.before_run(self, planner.timed_arrays)
+
+    def _loop(
+        self,
+        seconds: float | None,
+        wanted: float,
+        *,
+        advance: bool,
+        progress: Progress | None,
+        **options: Any,
+    ) -> RunInfo:
+        if events.observed():
+            events.emit(events.RunStarted(wanted))
+        began = time.perf_counter()
+        info: RunInfo | None = None
+        try:
+            with _interruptible() as interrupted:
+
+                def tell(completed: float, elapsed: float) -> bool:
+                    if interrupted.is_set():
+                        return True
+                    events.emit(events.RunProgress(completed, elapsed))
+                    return bool(progress is not None and progress(completed, elapsed))
+
+                info = self._instance.run(seconds, advance=advance, progress=tell, **options)
+        finally:
+            if self.model.resolver is not None:
+                self.model.resolver.after_run(self)
+            if info is not None:
+                events.emit(
+                    events.RunFinished(
+                        wanted * info.completed, time.perf_counter() - began, info.completed
+                    )
+                )
+        return info
+
+    def _result(
+        self,
+        info: RunInfo,
+        targets: list[Target],
+        view: bool,
+        seed: int | None,
+        wanted: float,
+        started: float,
+        reset_from: float,
+        upload_from: float,
+        loop_from: float,
+    ) -> RunResult:
+        read_from = time.perf_counter()
+        values: dict[str, np.ndarray] = {}
+        monitors: dict[str, MonitorRecord] = {}
+        for target in targets:
+            if target.kind == "monitor":
+                monitors[target.name] = self._monitor(target.name)
+            else:
+                name = self._variable_name(target)
+                array = self._instance.read(self._number(name), view=view)
+                values[_label(target)] = self._select(target, array)
+        ended = time.perf_counter()
+        return RunResult(
+            values=values,
+            monitors=monitors,
+            upload_time=max(loop_from - upload_from, 0.0),
+            reset_time=max(upload_from - reset_from, 0.0),
+            loop_time=info.loop_time,
+            read_time=ended - read_from,
+            wall_time=ended - started,
+            duration=wanted,
+            completed=info.completed,
+            t=info.t,
+            steps=info.steps,
+            seed=seed,
+            device=self.device,
+            peak_memory=_peak_memory(),
+            _name_of=self._name_of,
+        )
+
+    def _name_of(self, key: Any) -> str:
+        return _label(resolve(self.model.manifest, key, self.model.resolver))
+
+    def _monitor(self, name: str) -> MonitorRecord:
+        values = {
+            variable.removeprefix(name + "."): self._instance.read(self._number(variable))
+            for variable in self.model.manifest.monitors[name]
+        }
+        return MonitorRecord(name, values)
+
+    # -- checks ---------------------------------------------------------------
+
+    def _number(self, name: str) -> int:
+        return self.model.index[name]
+
+    def _info(self, name: str) -> VariableInfo:
+        return self.model.manifest.variables[self._number(name)]
+
+    def _variable_name(self, target: Target) -> str:
+        if target.kind == "variable":
+            return target.name
+        if target.kind == "timed_array":
+            return self.model.manifest.timed_arrays[target.name]
+        raise OverrideError(
+            f"'{target.name}' is not a single variable and cannot be read as one.",
+            name=target.name,
+        )
+
+    @staticmethod
+    def _select(target: Target, array: np.ndarray) -> np.ndarray:
+        if target.selection is None:
+            return array
+        first, count = target.selection
+        return array[first : first + count]
+
+    def _targets(self, record: Iterable[Any]) -> list[Target]:
+        targets = []
+        for key in _as_list(record, "record"):
+            target = resolve(self.model.manifest, key, self.model.resolver)
+            if target.kind != "monitor":
+                self._variable_name(target)
+            targets.append(target)
+        return targets
+
+    def _carried(self, carry: Iterable[Any]) -> list[int]:
+        numbers_: list[int] = []
+        for key in _as_list(carry, "carry"):
+            target = resolve(self.model.manifest, key, self.model.resolver)
+            if target.kind == "monitor":
+                raise ReadOnlyVariableError(
+                    f"'{target.name}' is a monitor and cannot be carried: a run starts at t = 0. "
+                    "Use advance() to go on recording.",
+                    name=target.name,
+                )
+            if target.selection is not None:
+                raise OverrideError(
+                    f"'{target.name}' can only be carried as a whole, not for a subgroup.",
+                    name=target.name,
+                )
+            if target.kind == "spikes":
+                numbers_ += [
+                    self._number(f"{target.name}.{v}")
+                    for v in ("neuron_index", "spike_time", "_timebins", "spike_number")
+                ]
+            elif target.kind == "poisson":
+                owner, _, quantity = target.name.rpartition(".")
+                poisson = self.model.manifest.poisson_inputs[owner]
+                name = poisson.parameters if quantity == "rate" else poisson.weight
+                if name is not None:
+                    numbers_.append(self._number(name))
+            else:
+                name = self._variable_name(target)
+                if self._info(name).role == "clock":
+                    raise ReadOnlyVariableError(
+                        f"'{name}' belongs to a clock and cannot be carried.", name=name
+                    )
+                numbers_.append(self._number(name))
+        return numbers_
+
+    def _check_duration(self, duration: Any, call: str) -> float | None:
+        manifest = self.model.manifest
+        if len(manifest.durations) != 1 and (duration is not None or call == "advance"):
+            raise DurationError(
+                f"The script has {len(manifest.durations)} run() calls; it is one run made of these "
+                f"parts, and {call}() cannot change or continue it.",
+                duration=duration,
+            )
+        if duration is None:
+            return None
+        check_dimensions("duration", duration, _SECOND, "second", require_unit=False)
+        try:
+            seconds = float(np.asarray(duration))
+        except (TypeError, ValueError):
+            raise DurationError(
+                f"A duration is a number of seconds, not {duration!r}.", duration=duration
+            ) from None
+        if not math.isfinite(seconds) or seconds < 0:
+            raise DurationError(
+                f"A duration is finite and not negative, got {seconds:g} s.", duration=seconds
+            )
+        steps = [dt for dt in manifest.clocks.values() if dt > 0 and math.isfinite(dt)]
+        if steps:
+            dt = min(steps)
+            count = round(seconds / dt)
+            if abs(count * dt - seconds) > 1e-6 * dt:
+                below = math.floor(seconds / dt) * dt
+                raise DurationError(
+                    f"A duration is a multiple of the time step {dt:g} s; {seconds:g} s is not. The "
+                    f"nearest are {below:g} s and {below + dt:g} s.",
+                    duration=seconds,
+                    dt=dt,
+                )
+        return seconds
+
+
+def _label(target: Target) -> str:
+    if target.selection is None:
+        return target.name
+    first, count = target.selection
+    return f"{target.name}[{first}:{first + count}]"
+
+
+def _as_list(entries: Any, what: str) -> list[Any]:
+    if isinstance(entries, str) or not isinstance(entries, Iterable):
+        raise OverrideError(
+            f"{what} is a list of variables, not {entries!r}. Write {what}=[...].", name=what
+        )
+    # A VariableView is iterable but stands for one variable.
+    if hasattr(entries, "variable") and hasattr(entries, "group_name"):
+        raise OverrideError(f"{what} is a list of variables. Write {what}=[...].", name=what)
+    return list(entries)
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """Turn Ctrl-C during a native call into a flag, and into an exception at the end.
+
+    Python would raise KeyboardInterrupt inside the callback, where it cannot propagate.
+    """
+    interrupted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted
+        return
+    previous = signal.getsignal(signal.SIGINT)
+    if previous is None:  # not installed from Python: leave it alone
+        yield interrupted
+        return
+    signal.signal(signal.SIGINT, lambda number, frame: interrupted.set())
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, previous)
+        if interrupted.is_set():
+            if callable(previous):
+                previous(signal.SIGINT, None)
+            elif previous == signal.SIG_DFL:
+                raise KeyboardInterrupt
+
+
+def _peak_memory() -> int | None:
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * 1024 if os.uname().sysname == "Linux" else peak
+
+
+register(session=Session)
