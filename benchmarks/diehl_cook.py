@@ -12,6 +12,7 @@ alone, and two engines that start it with the same seed have to give identical s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import brian2 as b2
 import numpy as np
@@ -22,6 +23,9 @@ INPUTS = 784
 NEURONS = 400
 STEP = 0.5 * ms
 DURATION = 350 * ms
+# brian2's annotation of `refractory` leaves times out.
+EXCITATORY_REFRACTORY: Any = 5 * ms
+INHIBITORY_REFRACTORY: Any = 2 * ms
 SEED = 20150803
 
 EXCITATORY = """
@@ -116,7 +120,7 @@ def create() -> DiehlCook:
         EXCITATORY,
         threshold="v > theta - 72*mV",
         reset="v = -65*mV; theta += 0.05*mV",
-        refractory=5 * ms,
+        refractory=EXCITATORY_REFRACTORY,
         method="euler",
         name="excitatory",
     )
@@ -125,7 +129,7 @@ def create() -> DiehlCook:
         INHIBITORY,
         threshold="v > -40*mV",
         reset="v = -45*mV",
-        refractory=2 * ms,
+        refractory=INHIBITORY_REFRACTORY,
         method="euler",
         name="inhibitory",
     )

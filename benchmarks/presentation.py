@@ -24,6 +24,7 @@ from typing import Any
 
 import brian2 as b2
 import numpy as np
+from brian2.devices.device import reset_device
 from brian2.units import Hz, volt
 from numpy.typing import NDArray
 
@@ -65,7 +66,8 @@ class BrianRuns:
                 arguments[model.synapses.w] = self.weights
                 arguments[model.excitatory.theta] = self.theta * volt
             self.device.run(run_args=arguments, with_output=False)
-            counts = np.array(model.spikes.count[:])
+            count: Any = model.spikes.count
+            counts = np.array(count[:])
             if self.carry:
                 self.weights = np.array(model.synapses.w[:])
                 self.theta = np.array(model.excitatory.theta_[:])
@@ -170,7 +172,7 @@ def measure(recording: Recording) -> None:
             brian = BrianRuns(theirs, brian_device, carry=carry)
             _race(recording, group, brian, ours, model, rounds)
         _memory(recording, ours, model, 150 if recording.quick else 1000)
-        b2.reset_device()
+        reset_device()
     _builds(recording, 1 if recording.quick else 5)
 
 

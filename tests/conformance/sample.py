@@ -1,0 +1,41 @@
+"""The part of brian2's tests that runs with every change, see ``sample.toml``."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+
+from .plan import Unit
+from .runner import Result, Runner
+
+SAMPLE = Path(__file__).with_name("sample.toml")
+
+
+class Case(NamedTuple):
+    """One test of the sample."""
+
+    configuration: str
+    phase: str
+    test: str
+
+
+def cases() -> list[Case]:
+    """List the tests of the sample."""
+    parts = tomllib.loads(SAMPLE.read_text(encoding="utf-8"))["part"]
+    return [Case(p["configuration"], p["phase"], test) for p in parts for test in p["tests"]]
+
+
+def run(directory: Path) -> dict[Case, Result]:
+    """Run the sample, one process for each configuration and phase."""
+    found: dict[Case, Result] = {}
+    parts: dict[tuple[str, str], list[str]] = {}
+    for case in cases():
+        parts.setdefault((case.configuration, case.phase), []).append(case.test)
+    for (configuration, phase), tests in parts.items():
+        unit = Unit(f"sample-{phase}", phase, tuple(tests))
+        runner = Runner(configuration, directory, timeout=180)
+        runner.run(units=[unit])
+        for (_, test), result in runner.results([unit]).items():
+            found[Case(configuration, phase, test)] = result
+    return found
