@@ -14,6 +14,11 @@ from pathlib import Path
 from gpurun.errors import CacheError
 
 
+# A warning points past our own lines and those of "with". CPython 3.12 does not take a whole
+# file name for a prefix of itself, hence without the ending.
+_NOT_THE_USERS = (str(Path(__file__).parent), str(Path(contextlib.__file__).with_suffix("")))
+
+
 class CacheWarning(UserWarning):
     """The cache directory cannot be used; something less lasting is used instead."""
 
@@ -63,8 +68,7 @@ class TemporaryRoot:
                 "this process ends. Free space or rights there, or point GPURUN_CACHE_DIR to "
                 "another directory, and models will not be compiled again each time.",
                 CacheWarning,
-                # Point at the user's own line, past ours and those of "with".
-                skip_file_prefixes=(str(Path(__file__).parent), contextlib.__file__),
+                skip_file_prefixes=_NOT_THE_USERS,
             )
         return path
 

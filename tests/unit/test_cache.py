@@ -447,6 +447,7 @@ def test_unusable_root_falls_back_with_one_warning(
         path = cache.build("code", KEY, fill)
     assert len(caught) == 1
     assert str(root) in str(caught[0].message)
+    assert caught[0].filename == __file__
     assert temporary.peek() in path.parents
     with warnings.catch_warnings():
         warnings.simplefilter("error")
