@@ -13,7 +13,6 @@ from pathlib import Path
 
 from gpurun.errors import CacheError
 
-
 # A warning points past our own lines and those of "with". CPython 3.12 does not take a whole
 # file name for a prefix of itself, hence without the ending.
 _NOT_THE_USERS = (str(Path(__file__).parent), str(Path(contextlib.__file__).with_suffix("")))
