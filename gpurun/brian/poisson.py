@@ -80,7 +80,7 @@ def adapt(source: PoissonInput) -> None:
         scalar=True,
         constant=True,
         dimensions=get_dimensions(source._weight),
-        values=np.asarray(source._weight, dtype=float).reshape(1),
+        values=float(np.asarray(source._weight)),
     )
     source.abstract_code = f"{source._target_var} += {function.name}()*{variable}"
 
