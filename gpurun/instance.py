@@ -279,6 +279,12 @@ class Instance:
     def read(self, number: int, *, view: bool = False) -> np.ndarray:
         """Value of a variable, in the shape that users know (see `MonitorRecord`)."""
         info = self.model.manifest.variables[number]
+        array = self.read_stored(number, view=view)
+        return np.ascontiguousarray(array.T) if info.kind == "dynamic2d" else array
+
+    def read_stored(self, number: int, *, view: bool = False) -> np.ndarray:
+        """Value of a variable as it is stored: matrices with one row per time step."""
+        info = self.model.manifest.variables[number]
         if self._kept is not None:
             array = self._kept[number]
             array = array if view else array.copy()
@@ -286,11 +292,7 @@ class Instance:
             # Only memory that never moves can be lent
             lend = view and not info.resizes
             array = self._read(number, info.kind, info.numpy_dtype, view=lend)
-        if info.kind == "dynamic2d":
-            return np.ascontiguousarray(array.T)
-        if info.kind == "static":
-            return array.reshape(info.shape)
-        return array
+        return array.reshape(info.shape) if info.kind == "static" else array
 
     def baseline_size(self, number: int) -> int:
         """Number of elements a variable has when overrides are applied."""

@@ -298,8 +298,7 @@ class Session:
     def read_raw(self, name: str) -> np.ndarray:
         """Value of a variable as it is stored: matrices with one row per time step."""
         with self._exclusive():
-            array = self._instance.read(self._number(name))
-        return array.T if self._info(name).kind == "dynamic2d" else array
+            return self._instance.read_stored(self._number(name))
 
     def profile(self) -> list[tuple[str, float]]:
         """(code object, seconds) of the last run, where the script asked for profiling."""
