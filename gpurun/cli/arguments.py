@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from gpurun.config import DeviceSpec, parse_device
@@ -74,7 +73,7 @@ class Command:
         Settings that were given as options, for :func:`gpurun.config.configure`.
     device : DeviceSpec or None
         The device asked for, or None when the command line does not say.
-    script : Path or None
+    script : str or None
         The script, as it was given.
     arguments : tuple of str
         The script's (or subcommand's) arguments.
@@ -83,7 +82,7 @@ class Command:
     action: str
     changes: dict[str, Any] = field(default_factory=dict)
     device: DeviceSpec | None = None
-    script: Path | None = None
+    script: str | None = None
     arguments: tuple[str, ...] = ()
 
 
@@ -136,7 +135,7 @@ def parse(words: Sequence[str]) -> Command:
     arguments, late = _take_device(rest[1:], protected)
     if late is not None:
         spec = _device(late, after_script=True)
-    return Command("run", changes, spec, Path(rest[0]), tuple(arguments))
+    return Command("run", changes, spec, rest[0], tuple(arguments))
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str], bool]:

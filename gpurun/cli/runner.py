@@ -7,6 +7,7 @@ import contextlib
 import os
 import time
 import types
+from pathlib import Path
 from typing import Protocol
 
 from gpurun import events
@@ -48,9 +49,10 @@ def run(command: Command) -> int:
     if command.device is not None:
         changes["device"] = str(command.device)
     settings = configure(**changes)
-    script.check(command.script)
+    path = Path(command.script)
+    script.check(path)
     device = devices.choose(parse_device(settings.device), quiet=settings.quiet)
-    clashes = find_clashes(command.script)
+    clashes = find_clashes(path)
     for clash in clashes:
         say(f"warning: {clash}")
     tally = Tally()
@@ -98,6 +100,7 @@ class _Ending:
         self.module: types.ModuleType | None = None
         self.interrupted = False
         self.failed = False
+        self._standalone_used = False
         self._tally = tally
         self._display = display
         self._quiet = quiet
@@ -112,6 +115,7 @@ class _Ending:
         with contextlib.suppress(KeyboardInterrupt):
             try:
                 if self.takeover is not None:
+                    self._standalone_used = self.takeover.standalone_used
                     self.takeover.finish()
             finally:
                 for end in self._unsubscribe:
@@ -126,12 +130,12 @@ class _Ending:
         if self._quiet or self.takeover is None:
             return
         worked = self._tally.runs or self._tally.builds
-        if worked or self.takeover.standalone_used:
+        if worked or self._standalone_used:
             wall_time = time.perf_counter() - self._started
             say(closing_line(self._tally, wall_time, interrupted=self.interrupted))
         elif self.interrupted:
             say("interrupted")
-        if not (worked or self.takeover.standalone_used or self.failed) and self._imports_brian():
+        if not (worked or self._standalone_used or self.failed) and self._imports_brian():
             say(_PLAIN)
 
     def _imports_brian(self) -> bool:

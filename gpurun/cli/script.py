@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 import io
+import os
 import sys
 import types
 from collections.abc import Sequence
@@ -42,12 +44,12 @@ def check(path: Path) -> None:
         raise ScriptError(f"the script {path} cannot be read: {error.strerror}.") from error
 
 
-def become_main(path: Path, arguments: Sequence[str]) -> types.ModuleType:
+def become_main(path: str, arguments: Sequence[str]) -> types.ModuleType:
     """Set up ``sys.argv``, ``sys.path`` and the module ``__main__`` for a script.
 
     Parameters
     ----------
-    path : Path
+    path : str
         The script, as it was given.
     arguments : sequence of str
         Its arguments.
@@ -58,16 +60,18 @@ def become_main(path: Path, arguments: Sequence[str]) -> types.ModuleType:
         The new ``__main__``. Functions and classes of the script can be pickled, and a
         process that multiprocessing spawns finds the script through its ``__file__``.
     """
-    absolute = str(Path.cwd() / path)
-    sys.argv[:] = [str(path), *arguments]
+    # Not normalised: the script finds what it would find under plain Python.
+    absolute = os.path.join(Path.cwd(), path)  # noqa: PTH118
+    sys.argv[:] = [path, *arguments]
     if not sys.flags.safe_path:
         # Python puts the script's own directory there, links resolved.
-        sys.path[0] = str(path.resolve().parent)
+        sys.path[0] = str(Path(path).resolve().parent)
     module = types.ModuleType("__main__")
     module.__file__ = absolute
     module.__loader__ = SourceFileLoader("__main__", absolute)
-    vars(module).update(__builtins__=__builtins__, __cached__=None)
-    sys.modules["__main__"] = module
+    vars(module).update(__builtins__=builtins, __cached__=None)
+    # multiprocessing sets its own name for it when it is imported, and unpickles by it.
+    sys.modules["__main__"] = sys.modules["__mp_main__"] = module
     return module
 
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-_FAKE = '''
+_FAKE = """
 import os, sys, types
 package = types.ModuleType("gpurun.brian")
 package.__path__ = []
@@ -32,11 +32,15 @@ def install(*, device, directory, seed, with_output=None):
         raise ImportError("random is not what it was")
     return takeover.current
 
+facade = types.ModuleType("gpurun.brian.facade")
+facade.install = lambda: None
+sys.modules["gpurun.brian.facade"] = facade
+
 takeover.install = install
 takeover.installed = None
 sys.modules["gpurun.brian"] = package
 sys.modules["gpurun.brian.takeover"] = takeover
-'''
+"""
 
 
 class CommandLine:
@@ -57,7 +61,8 @@ class CommandLine:
         return name
 
     def command(self, words: Sequence[str]) -> list[str]:
-        return [sys.executable, "-m", "gpurun", *words]
+        # Not "-m gpurun", which puts the working directory in front of the standard library.
+        return [str(Path(sys.executable).parent / "gpurun"), *words]
 
     def __call__(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

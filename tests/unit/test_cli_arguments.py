@@ -25,7 +25,10 @@ SPLITS = {
     "-- train.py --device 0": (None, "--device 0"),
     "--device cpu -- train.py -- --device 0": (CPU, "-- --device 0"),
     "train.py --seed 1 --quiet -v --help --version": (None, "--seed 1 --quiet -v --help --version"),
-    "train.py --devices 3 --device-name x -device y": (None, "--devices 3 --device-name x -device y"),
+    "train.py --devices 3 --device-name x -device y": (
+        None,
+        "--devices 3 --device-name x -device y",
+    ),
     "train.py --device 1 --device 0": (FIRST, ""),
     "train.py devices": (None, "devices"),
     "--device=CPU train.py": (CPU, ""),
@@ -112,6 +115,6 @@ def test_usage_errors(line: str, message: str) -> None:
 @pytest.mark.parametrize("after", [False, True])
 def test_bad_device(value: str, after: bool) -> None:
     line = ["train.py", f"--device={value}"] if after else [f"--device={value}", "train.py"]
-    with pytest.raises(ConfigError, match="--device: .*expected 'auto'") as info:
+    with pytest.raises(ConfigError, match=r"--device: .*expected 'auto'") as info:
         parse(line)
     assert ("-- --device" in str(info.value)) == after

@@ -42,7 +42,7 @@ print(json.dumps({
     "package": __package__, "spec": __spec__, "cached": __cached__,
     "main": main.__file__, "own": vars(main) is globals(), "doc": __doc__,
     "thing": Thing.__module__, "source": inspect.getsource(Thing),
-    "names": sorted(globals()), "builtins": type(__builtins__).__name__,
+    "names": sorted(set(globals()) - {"__annotations__"}), "builtins": type(__builtins__).__name__,
     "flags": Thing.__init__.__class__.__name__, "loader": type(__loader__).__name__,
     "loads": __loader__.name, "future": inspect.currentframe().f_code.co_flags,
 }))
@@ -51,7 +51,9 @@ print(json.dumps({
 
 @pytest.mark.parametrize("where", ["train.py", "./train.py", "sub/train.py", "link.py", "absolute"])
 def test_a_script_sees_what_python_shows_it(gpurun: CommandLine, where: str) -> None:
-    gpurun.script(INTROSPECTION, "sub/train.py" if where in ("sub/train.py", "link.py") else "train.py")
+    gpurun.script(
+        INTROSPECTION, "sub/train.py" if where in ("sub/train.py", "link.py") else "train.py"
+    )
     gpurun.script("", "neighbour.py")
     gpurun.script("", "sub/neighbour.py")
     if where == "link.py":
