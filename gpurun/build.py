@@ -32,7 +32,9 @@ def code_key(code: Code) -> str:
     """Key of the library of `code` for this machine's compiler (and CPU, where it matters)."""
     compiler = find_cxx()
     context = [compiler.identity, *compiler.command]
-    if any(flag.startswith(("-march=native", "-mcpu=native", "-mtune=native")) for flag in code.flags):
+    if any(
+        flag.startswith(("-march=native", "-mcpu=native", "-mtune=native")) for flag in code.flags
+    ):
         context.append(cpu_features())
     return code.digest(*context)
 

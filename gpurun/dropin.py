@@ -14,7 +14,7 @@ from typing import Any
 
 from gpurun.model import Model
 from gpurun.results import RunResult
-from gpurun.session import Session
+from gpurun.session import Progress, Session
 
 
 class DropInSession(Session):
@@ -39,6 +39,7 @@ class DropInSession(Session):
         results_directory: str | None = None,
         maximum_run_time: float | None = None,
         allow_nonfinite: bool = False,
+        progress: Progress | None = None,
     ) -> RunResult:
         """Run the script once, as a new process would.
 
@@ -51,6 +52,8 @@ class DropInSession(Session):
             Where to write brian2's result files; ends with a path separator.
         maximum_run_time : float, optional
             Wall seconds after which the time loop ends.
+        allow_nonfinite, progress
+            As in `Session.run`.
         """
         with self._exclusive():
             started = time.perf_counter()
@@ -78,7 +81,7 @@ class DropInSession(Session):
                 None,
                 wanted,
                 advance=False,
-                progress=None,
+                progress=progress,
                 output=output,
                 results_directory=results_directory,
                 maximum_run_time=maximum_run_time,

@@ -6,6 +6,9 @@ run, and where to read values; it checks nothing (`Session` does).
 
 from __future__ import annotations
 
+import contextlib
+import secrets
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -235,6 +238,9 @@ class Instance:
         results_directory: str | None = None,
     ) -> RunInfo:
         library = self.library
+        # Generated code prints to the same terminal, past Python's buffer
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            sys.stdout.flush()
         try:
             info = library.run(
                 duration,
@@ -315,6 +321,4 @@ class Instance:
 
 
 def _entropy() -> int:
-    import secrets
-
     return secrets.randbits(32)

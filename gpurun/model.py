@@ -296,9 +296,7 @@ class Model:
     @property
     def digest(self) -> str:
         """Digest of code and data: equal digests mean equal behaviour for equal seeds."""
-        return hashlib.blake2b(
-            (self.key + self.data.digest()).encode(), digest_size=20
-        ).hexdigest()
+        return hashlib.blake2b((self.key + self.data.digest()).encode(), digest_size=20).hexdigest()
 
     @property
     def library(self) -> Path:

@@ -80,12 +80,15 @@ class Session:
         self.model = model
         self.device = "cpu"
         self._instance = Instance(
-            model, directory, reload_for_runs=bool(model.manifest.static_state) and not keep_static_state
+            model,
+            directory,
+            reload_for_runs=bool(model.manifest.static_state) and not keep_static_state,
         )
         self._lock = threading.Lock()
         self._pid = os.getpid()
         self._closed = False
         self._overridden: set[str] = set()
+        self._has_run = False
 
     # -- life -----------------------------------------------------------------
 
@@ -115,11 +118,7 @@ class Session:
     @contextmanager
     def _exclusive(self, *, allow_closed: bool = False) -> Iterator[None]:
         if self._pid != os.getpid():
-            # After a fork this is a copy that must not share the parent's threads or locks.
-            self._lock = threading.Lock()
-            self._pid = os.getpid()
-            if not self._closed:
-                self._instance.reopen()
+            self._after_fork()
         if not self._lock.acquire(blocking=False):
             raise SessionBusyError(
                 "Another thread is using this session. Open one session per thread."
@@ -130,6 +129,26 @@ class Session:
             yield
         finally:
             self._lock.release()
+
+    def _after_fork(self) -> None:
+        """Make this copy of the parent's session one of its own.
+
+        Its memory is already private. Only a run that another thread of the parent had under
+        way is lost, and OpenMP's threads do not exist in the child.
+        """
+        interrupted = self._lock.locked()
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+        if self._closed:
+            return
+        if self.model.manifest.threads > 1 and self._has_run:
+            raise SessionError(
+                "This session ran with OpenMP threads before the process was forked, and they "
+                "do not survive a fork. Start workers with multiprocessing's 'spawn' method, or "
+                "fork before the first run."
+            )
+        if interrupted:
+            self._instance.reopen()
 
     # -- running --------------------------------------------------------------
 
@@ -320,6 +339,7 @@ class Session:
         if events.observed():
             events.emit(events.RunStarted(wanted))
         began = time.perf_counter()
+        self._has_run = True
         info: RunInfo | None = None
         try:
             with _interruptible() as interrupted:

@@ -33,9 +33,7 @@ class RecordingCPPCodeGenerator(CPPCodeGenerator):
 class GpurunCPPCodeObject(CPPStandaloneCodeObject):
     """C++ code object whose templates come from gpurun first, then from brian2."""
 
-    templater = CPPStandaloneCodeObject.templater.derive(
-        "gpurun.cpp_templates", templates_dir=""
-    )
+    templater = CPPStandaloneCodeObject.templater.derive("gpurun.cpp_templates", templates_dir="")
     generator_class = RecordingCPPCodeGenerator
 
 

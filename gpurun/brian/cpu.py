@@ -25,12 +25,13 @@ from brian2.units import second
 from brian2.utils.filetools import ensure_directory
 
 from gpurun.brian import poisson
+from gpurun.brian.cleanup import delete_project
 from gpurun.brian.codeobject import GpurunCPPCodeObject, assigned
 from gpurun.brian.emit import Sources, amalgamate, support_files
 from gpurun.brian.keys import BrianResolver
 from gpurun.brian.manifest import Description, describe
 from gpurun.brian.program import Program, compile_program
-from gpurun.brian.run_args import as_overrides
+from gpurun.brian.run_args import as_overrides, keep_arrays
 from gpurun.brian.static_state import functions_with_state
 from gpurun.build import build_model, fingerprint
 from gpurun.config import settings
@@ -41,6 +42,14 @@ from gpurun.model import Code, Model
 # Always set: C++17 for our boundary, and no symbol that two copies would share.
 _FLAGS = ("-std=c++17", "-fno-gnu-unique")
 _OWN_OPTIONS = ("backend",)
+
+
+def _is_useful(flag: str) -> bool:
+    """False for search paths that do not exist: they would only make keys differ."""
+    for prefix in ("-I", "-L", "-Wl,--enable-new-dtags,-rpath,", "-Wl,-rpath,", "-Wl,-R"):
+        if flag.startswith(prefix):
+            return os.path.isdir(flag.removeprefix(prefix))
+    return True
 
 
 class _SourceCollector(upstream.CPPWriter):
@@ -72,6 +81,10 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         self._profiling: list[tuple[str, float]] = []
         self._sources: Sources | None = None
         self._draws: dict[str, bool] = {}
+
+    #: Whether Ctrl-C during `run` raises KeyboardInterrupt whatever Brian's preference
+    #: ``core.stop_on_keyboard_interrupt`` says (the command line wants that).
+    interrupts_raise = False
 
     # -- life -------------------------------------------------------------------
 
@@ -264,9 +277,12 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         debug: bool,
     ) -> None:
         if compiler == "msvc":
-            raise NotSupportedError("gpurun needs gcc or clang; MSVC is not supported.", what="msvc")
+            raise NotSupportedError(
+                "gpurun needs gcc or clang; MSVC is not supported.", what="msvc"
+            )
         flags = [f for f in shlex.split(compiler_flags) if not f.startswith("-std=")]
-        link_flags = shlex.split(linker_flags)
+        flags = list(filter(_is_useful, flags))
+        link_flags = list(filter(_is_useful, shlex.split(linker_flags)))
         if nb_threads > 0:
             flags.append("-fopenmp")
             link_flags.append("-fopenmp")
@@ -376,7 +392,6 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
             folder = os.path.join(str(directory or self.project_dir), results_directory)
             self.results_dir = os.path.join(os.path.abspath(folder), "")
         overrides = as_overrides(self.model.manifest, run_args, Path(str(self.project_dir)))
-        self._keep_run_args(overrides)
         if self._dropin is None:
             self._dropin = DropInSession(self.model, directory=self.results_dir)
         # Files appear where brian2 would leave them when somebody asked for them: at the
@@ -385,10 +400,15 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         output = None
         if write or not with_output:
             ensure_directory(self.results_dir)
+        self.run_args_arrays.clear()
+        if write:
+            self.run_args_arrays += keep_arrays(overrides, Path(str(self.project_dir)))
         if not with_output:
             output = Path(self.results_dir, "stdout.txt")
             output.unlink(missing_ok=True)
-        Network._globally_running = True
+        # Brian's handler of Ctrl-C ends the run early and lets the script go on
+        Network._globally_running = not self.interrupts_raise
+        Network._globally_stopped = False
         started = time.time()
         try:
             result = self._dropin.run_script(
@@ -397,26 +417,32 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
                 results_directory=self.results_dir if write else None,
                 maximum_run_time=self._seconds(self._maximum_run_time),
                 allow_nonfinite=allow_nonfinite,
+                progress=lambda completed, elapsed: Network._globally_stopped,
             )
         finally:
             Network._globally_running = False
         self.timers["run_binary"] = time.time() - started
         self._last_run_time = result.loop_time
         self._last_run_completed_fraction = result.completed
-        self._invalidate(overrides)
+        for clock in self.clocks:
+            self.array_cache[clock.variables["t"]] = None
         self._check_states()
 
     @staticmethod
     def _seconds(value: Any) -> float | None:
         return None if value is None else float(value)
 
-    def _keep_run_args(self, overrides: list[tuple[Any, Any]]) -> None:
-        """Leave the arrays where brian2 leaves them, for `delete` and for curious users."""
-        self.run_args_arrays.clear()
-
-    def _invalidate(self, overrides: list[tuple[Any, Any]]) -> None:
-        for clock in self.clocks:
-            self.array_cache[clock.variables["t"]] = None
+    def delete(
+        self,
+        code: bool = True,
+        data: bool = True,
+        run_args: bool = True,
+        directory: bool = True,
+        force: bool = False,
+    ) -> None:
+        delete_project(
+            self, code=code, data=data, run_args=run_args, directory=directory, force=force
+        )
 
     def _check_states(self) -> None:
         """Warn of nan and very large values, once per group, as brian2 does."""
@@ -505,4 +531,3 @@ class _RunFunction:
 
     def __exit__(self, *exception: object) -> None:
         self.device.main_queue.append(("end_run_func", self.args))
-

@@ -20,7 +20,12 @@ from brian2.input.timedarray import TimedArray
 from brian2.units.fundamentalunits import DimensionMismatchError, get_dimensions
 
 from gpurun.brian.manifest import Description
-from gpurun.errors import OverrideError, ReadOnlyVariableError, UnitMismatchError, UnknownVariableError
+from gpurun.errors import (
+    OverrideError,
+    ReadOnlyVariableError,
+    UnitMismatchError,
+    UnknownVariableError,
+)
 from gpurun.overrides import Target
 
 

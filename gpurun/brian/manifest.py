@@ -294,7 +294,8 @@ class _Describer:
                 gpurun=metadata.version("gpurun"),
                 variables=tuple(self.infos),
                 aliases={
-                    alias: tuple(dict.fromkeys(names)) for alias, names in sorted(self.aliases.items())
+                    alias: tuple(dict.fromkeys(names))
+                    for alias, names in sorted(self.aliases.items())
                 },
                 clocks={
                     clock.name: float("nan") if isinstance(clock, EventClock) else float(clock.dt_)
@@ -302,7 +303,9 @@ class _Describer:
                 },
                 monitors=monitors,
                 timed_arrays={
-                    name: f"{name}.values" for name in sorted(timed_arrays) if f"{name}.values" in index
+                    name: f"{name}.values"
+                    for name in sorted(timed_arrays)
+                    if f"{name}.values" in index
                 },
                 spike_generators={
                     name: SpikeGeneratorInfo(

@@ -7,7 +7,8 @@ and the files hold raw values of the variable's dtype.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from hashlib import md5
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,7 @@ from gpurun.overrides import pairs, resolve
 _WORDS = {"true": True, "True": True, "false": False, "False": False}
 
 
-def as_overrides(
-    manifest: Manifest, run_args: Any, directory: Path
-) -> list[tuple[Any, Any]]:
+def as_overrides(manifest: Manifest, run_args: Any, directory: Path) -> list[tuple[Any, Any]]:
     """`run_args` as pairs of key and value.
 
     Parameters
@@ -89,3 +88,33 @@ def _info(manifest: Manifest, name: str) -> VariableInfo:
     target = resolve(manifest, name, None)
     variable = manifest.timed_arrays.get(target.name, target.name)
     return next(info for info in manifest.variables if info.name == variable)
+
+
+def keep_arrays(overrides: Iterable[tuple[Any, Any]], directory: Path) -> list[str]:
+    """Write override arrays where brian2 keeps them, for whoever looks there.
+
+    Parameters
+    ----------
+    overrides : pairs of key and value
+    directory : Path
+        The project directory.
+
+    Returns
+    -------
+    list of str
+        Names of files in its ``static_arrays`` folder. A name holds a digest of the content
+        (brian2's scheme), so a file that exists is already right.
+    """
+    names = []
+    for key, value in overrides:
+        group = getattr(key, "group_name", None)
+        if group is None or np.size(value) <= 1:
+            continue
+        array = np.ascontiguousarray(value, dtype=key.dtype)
+        digest = md5(array.tobytes(), usedforsecurity=False).hexdigest()
+        name = f"init_{group}_{key.name}_{digest}.dat"
+        path = directory / "static_arrays" / name
+        if not path.exists():
+            array.tofile(path)
+        names.append(name)
+    return names

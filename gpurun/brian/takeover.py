@@ -33,6 +33,7 @@ class Takeover:
     def finish(self) -> None:
         """Close the session and give the device names back. Builds nothing."""
         cpu_device.reinit()
+        cpu_device.interrupts_raise = False
         for name, device in self._replaced.items():
             if device is None:
                 all_devices.pop(name, None)
@@ -70,6 +71,7 @@ def install(
     if seed is not None:
         changes["seed"] = seed
     configure(**changes)
+    cpu_device.interrupts_raise = True
     replaced: dict[str, Any] = {}
     for name in TAKEN_OVER:
         replaced[name] = all_devices.get(name)
