@@ -1,0 +1,3 @@
+#!/usr/bin/env bash
+# The tests that compile and run models on the CPU. Arguments are pytest's.
+exec "$(dirname "${BASH_SOURCE[0]}")/run_pytests.sh" cpp "$@"
