@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,19 @@ from brian2.utils.logger import get_logger
 
 # The warnings keep the names they have in brian2, so that filters still work.
 _logger = get_logger("brian2.devices.cpp_standalone.device")
+
+
+def temporary_project() -> str:
+    """Make a project directory that is removed when this process ends."""
+    directory = tempfile.mkdtemp(prefix="gpurun-project-")
+    pid = os.getpid()
+
+    def remove() -> None:
+        if os.getpid() == pid:  # not in a forked child
+            shutil.rmtree(directory, ignore_errors=True)
+
+    atexit.register(remove)
+    return directory
 
 
 def _data_files(device: Any) -> list[Path]:

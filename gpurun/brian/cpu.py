@@ -25,7 +25,7 @@ from brian2.units import second
 from brian2.utils.filetools import ensure_directory
 
 from gpurun.brian import poisson
-from gpurun.brian.cleanup import delete_project
+from gpurun.brian.cleanup import delete_project, temporary_project
 from gpurun.brian.codeobject import GpurunCPPCodeObject, assigned
 from gpurun.brian.emit import Sources, amalgamate, support_files
 from gpurun.brian.keys import BrianResolver
@@ -329,6 +329,8 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         chosen = settings().directory
         if chosen is not None:
             directory = str(chosen)
+        if directory is None:
+            directory = temporary_project()
         self._close_dropin()
         self.model = None
         super().build(directory=directory, **kwds)
