@@ -116,9 +116,11 @@ void Network::run(const double duration, void (*report_func)(const double, const
     if (incomplete)
         exact_t = t;
     _last_run_time = elapsed;
-    _last_run_completed_fraction = duration > 0 ? (t - t_start) / duration : 1.0;
+    // t_end - t_start is not exactly the duration: a run to the end would seem cut short
+    const double finished = incomplete ? t - t_start : duration;
+    _last_run_completed_fraction = duration > 0 ? finished / duration : 1.0;
     control.loop_seconds += elapsed;
-    control.finished += t - t_start;
+    control.finished += finished;
     control.t = t;
     if (report_func)
         report_func(elapsed, _last_run_completed_fraction, t_start, duration);
