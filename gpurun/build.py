@@ -50,11 +50,12 @@ def fingerprint(code: Code, directory: Path) -> str:
     """Digest of the preprocessed units: what they include counts, wherever it lies."""
     _write_sources(code, directory)
     state = hashlib.blake2b(digest_size=20)
-    for unit in (*code.units, *code.external):
+    for unit in code.units:
         text = preprocess(
             Path(unit),
             flags=code.flags,
-            include_dirs=[str(directory), *code.include_dirs],
+            # Seen from `cwd`, so that the place does not matter, nor whether it is a relative path
+            include_dirs=[".", *code.include_dirs],
             cwd=directory,
         )
         state.update(text)
@@ -75,7 +76,7 @@ def compile_code(code: Code, manifest: Manifest, key: str) -> tuple[Path, float]
         _write_sources(code, directory)
         (directory / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
         seconds += compile_shared(
-            [Path(unit) for unit in (*code.units, *code.external)],
+            [Path(unit) for unit in code.units],
             Path(LIBRARY),
             flags=list(code.flags),
             link_flags=list(code.link_flags),
@@ -90,10 +91,10 @@ def compile_code(code: Code, manifest: Manifest, key: str) -> tuple[Path, float]
 
 def _library_of(model: Model) -> Path:
     path = _libraries.get(model.key)
-    if path is not None and path.exists():
-        return path
-    path, _ = compile_code(model.code, model.manifest, model.key)
-    _libraries[model.key] = path
+    if path is None or not path.exists():
+        # The model may come from a machine with another compiler or processor
+        path, _ = compile_code(model.code, model.manifest, code_key(model.code))
+        _libraries[model.key] = path
     return path
 
 
