@@ -134,7 +134,6 @@ class LiveLine:
         self._started = time.monotonic()
         self._resume_at = 0.0
         self._at_line_start = True
-        self._busy = 0
         self._closed = False
         # Console would look sys.stderr up anew, and find the hook below.
         self._console = Console(file=cast(TextIO, _Unhooked(sys.stderr)), force_terminal=True)
@@ -157,11 +156,6 @@ class LiveLine:
         """Make sure that the line is there, if it may be."""
         if os.getpid() != self._pid:
             return
-        match event:
-            case events.BuildStarted() | events.RunStarted():
-                self._busy += 1
-            case events.BuildFinished() | events.RunFinished():
-                self._busy = max(self._busy - 1, 0)
         if self._live is None and self._at_line_start and time.monotonic() >= self._resume_at:
             with self._lock:
                 if self._live is None and not self._closed:
@@ -186,7 +180,7 @@ class LiveLine:
 
     def before_flush(self) -> None:
         """Make room for a question of the script."""
-        if os.getpid() == self._pid and not self._busy:
+        if os.getpid() == self._pid and not self._tally.busy():
             self.hide()
 
     def _before_fork(self) -> None:

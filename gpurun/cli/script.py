@@ -61,7 +61,7 @@ def become_main(path: str, arguments: Sequence[str]) -> types.ModuleType:
         process that multiprocessing spawns finds the script through its ``__file__``.
     """
     # Not normalised: the script finds what it would find under plain Python.
-    absolute = os.path.join(Path.cwd(), path)  # noqa: PTH118
+    absolute = os.path.join(Path.cwd(), path)
     sys.argv[:] = [path, *arguments]
     if not sys.flags.safe_path:
         # Python puts the script's own directory there, links resolved.

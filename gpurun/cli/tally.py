@@ -19,9 +19,8 @@ _WINDOW = 10.0  # seconds of the past that the displayed rate is taken from
 
 @dataclass
 class ActiveRun:
-    """A run that is under way: model and wall times in seconds."""
+    """A run that is under way; `started` is a ``time.monotonic()``."""
 
-    duration: float
     started: float
     completed: float = 0.0
 
@@ -85,7 +84,8 @@ class Tally:
                 self.cached += event.cached
                 self.build_time += event.wall_time
             case events.RunStarted():
-                self._active[thread] = ActiveRun(event.duration, now)
+                self.building = None  # a build that failed does not say so
+                self._active[thread] = ActiveRun(now)
                 if not self._history:
                     self._history.append((now, self.runs))
             case events.RunProgress():
@@ -93,7 +93,7 @@ class Tally:
                     self._active[thread].completed = event.completed
             case events.RunFinished():
                 self._active.pop(thread, None)
-                self._add_run(event.duration * event.completed, event.wall_time, event.completed)
+                self._add_run(event.duration, event.wall_time, event.completed)
                 self._remember(now)
 
     def _add_run(self, model_time: float, wall_time: float, completed: float) -> None:
@@ -123,6 +123,10 @@ class Tally:
         """Return the runs under way, in all threads of this process."""
         with self._lock:
             return list(self._active.values())
+
+    def busy(self) -> bool:
+        """Whether a build or a run is under way in this process."""
+        return self.building is not None or bool(self._active)
 
     def collect(self) -> None:
         """Add what children have done since the last call."""
@@ -169,9 +173,9 @@ def append(path: Path, event: events.Event) -> None:
     """Append a finished run or build to `path`, as one line in one write."""
     match event:
         case events.RunFinished():
-            model_time = event.duration * event.completed
             # float(): the repr of a NumPy number is not a number.
-            line = f"run {float(model_time)!r} {float(event.wall_time)!r} {event.completed:g}\n"
+            times = f"{float(event.duration)!r} {float(event.wall_time)!r}"
+            line = f"run {times} {float(event.completed)!r}\n"
         case events.BuildFinished():
             line = (
                 f"build {float(event.wall_time)!r} {float(event.compile_time)!r} {event.cached:d}\n"
