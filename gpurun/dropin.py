@@ -25,11 +25,18 @@ class DropInSession(Session):
     model : Model
     directory : str
         Project directory handed to generated code.
+    first : bool
+        Whether nobody has used the network and the random stream that the build has drawn:
+        then the first run can. Workers of a pool must not all use it.
     """
 
-    def __init__(self, model: Model, *, directory: str = "") -> None:
+    def __init__(self, model: Model, *, directory: str = "", first: bool = True) -> None:
         super().__init__(model, "cpu", directory=directory)
-        self._runs = 0
+        self._first = first
+
+    def _after_fork(self) -> None:
+        super()._after_fork()
+        self._first = False
 
     def run_script(
         self,
@@ -62,19 +69,19 @@ class DropInSession(Session):
             self._notify_before(planner)
             reset_from = time.perf_counter()
             manifest = self.model.manifest
-            if manifest.setup_random and self._runs > 0:
+            if manifest.setup_random and not self._first:
                 self._instance.draw_again()
             else:
                 self._instance.begin()
-                if manifest.seeded or self._runs == 0:
+                if manifest.seeded or self._first:
                     self._instance.restart_stream()
                 else:
                     self._instance.reseed()
-            self._runs += 1
+            self._first = False
             upload_from = time.perf_counter()
             self._note(writes)
             self._instance.apply(writes)
-            self._instance.prepare()
+            self._instance.prepare(own_stream=False)
             loop_from = time.perf_counter()
             wanted = manifest.duration
             info = self._loop(

@@ -213,13 +213,16 @@ class Instance:
                 library.resize(write.number, write.values.size)
             library.write(write.number, write.first, write.values)
 
-    def prepare(self) -> None:
-        """Set-up code that depends on overrides, and what is derived from variables."""
+    def prepare(self, *, own_stream: bool = True) -> None:
+        """Set-up code that depends on overrides, and what is derived from variables.
+
+        With `own_stream` that code draws the same random numbers every time, as befits
+        initial values that are drawn once per model, and the session's stream is left alone.
+        """
         library = self.library
-        if not self.model.manifest.tail_draws:
+        if not (own_stream and self.model.manifest.tail_draws):
             library.prepare()
             return
-        # Initial values are drawn once per model: the tail has a stream of its own
         state = library.random_state()
         library.set_random_state(self.data.random_state)
         library.prepare()
@@ -298,6 +301,8 @@ class Instance:
             # Only memory that never moves can be lent
             lend = view and not info.resizes
             array = self._read(number, info.kind, info.numpy_dtype, view=lend)
+            if lend:
+                array.flags.writeable = False
         return array.reshape(info.shape) if info.kind == "static" else array
 
     def baseline_size(self, number: int) -> int:

@@ -71,6 +71,7 @@ class VariableInfo:
 
     @property
     def numpy_dtype(self) -> np.dtype[Any]:
+        """`dtype` as NumPy's object."""
         return np.dtype(self.dtype)
 
 
@@ -169,8 +170,6 @@ class Code:
         Relative file name -> text.
     units : tuple of str
         The files to hand to the compiler.
-    external : tuple of str
-        Additional source files of the user (absolute paths, compiled as they are).
     flags, link_flags, include_dirs : tuple of str
     fingerprint : str
         Digest of the preprocessed unit where it includes files of the user, else "".
@@ -178,7 +177,6 @@ class Code:
 
     files: Mapping[str, str]
     units: tuple[str, ...]
-    external: tuple[str, ...]
     flags: tuple[str, ...]
     link_flags: tuple[str, ...]
     include_dirs: tuple[str, ...]
@@ -202,8 +200,6 @@ class Code:
             state.update(part.encode() + b"\0")
         for name in sorted(self.files):
             state.update(name.encode() + b"\0" + self.files[name].encode() + b"\0")
-        for path in self.external:
-            state.update(path.encode() + b"\0" + Path(path).read_bytes() + b"\0")
         return state.hexdigest()
 
 

@@ -25,6 +25,9 @@ from gpurun.model import Manifest, SpikeGeneratorInfo, VariableInfo
 from gpurun.poisson import binomial_parameters
 from gpurun.values import check_dimensions, convert, fit
 
+# The queue has one slot per time step of the longest delay; more than this is a mistake.
+_LONGEST_DELAY = 10**8
+
 
 @dataclass(frozen=True)
 class Target:
@@ -283,10 +286,30 @@ class Planner:
             allow_nonfinite=self._allows_nonfinite(target.name),
         )
         number = self._number(target.name)
-        if info.role == "delay" and array.size and (array < 0).any():
-            raise OverrideError(f"'{target.name}' cannot be negative.", name=target.name)
         first, count = target.selection or (0, self.size(number))
+        if info.role == "delay":
+            self._check_delay(target.name, array, count)
         return [Write(number, fit(target.name, array, (count,)), first)]
+
+    def _check_delay(self, name: str, array: np.ndarray, count: int) -> None:
+        if array.size > 1 and count == 1:
+            raise ShapeMismatchError(
+                f"'{name}' is one delay for all synapses, because the Synapses were made with "
+                "delay=...; it takes a single value. Set the delays after connect() instead "
+                "(S.delay = ...) to have one for each synapse.",
+                name=name,
+                expected=(1,),
+                got=array.shape,
+            )
+        if array.size and array.min() < 0:
+            raise OverrideError(f"'{name}' cannot be negative.", name=name)
+        steps = [dt for dt in self.manifest.clocks.values() if dt > 0]
+        if array.size and steps and array.max() / min(steps) >= _LONGEST_DELAY:
+            raise OverrideError(
+                f"'{name}' is {array.max():g} s at most; a spike queue holds less than "
+                f"{_LONGEST_DELAY} time steps of {min(steps):g} s.",
+                name=name,
+            )
 
     def _timed_array(self, target: Target, value: Any) -> list[Write]:
         name = self.manifest.timed_arrays[target.name]

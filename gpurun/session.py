@@ -486,8 +486,8 @@ class Session:
         manifest = self.model.manifest
         if len(manifest.durations) != 1 and (duration is not None or call == "advance"):
             raise DurationError(
-                f"The script has {len(manifest.durations)} run() calls; it is one run made of these "
-                f"parts, and {call}() cannot change or continue it.",
+                f"The script has {len(manifest.durations)} run() calls; it is one run made of "
+                f"these parts, and {call}() cannot change or continue it.",
                 duration=duration,
             )
         if duration is None:
@@ -510,8 +510,8 @@ class Session:
             if abs(count * dt - seconds) > 1e-6 * dt:
                 below = math.floor(seconds / dt) * dt
                 raise DurationError(
-                    f"A duration is a multiple of the time step {dt:g} s; {seconds:g} s is not. The "
-                    f"nearest are {below:g} s and {below + dt:g} s.",
+                    f"A duration is a multiple of the time step {dt:g} s; {seconds:g} s is not. "
+                    f"The nearest are {below:g} s and {below + dt:g} s.",
                     duration=seconds,
                     dt=dt,
                 )

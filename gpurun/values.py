@@ -163,9 +163,9 @@ def convert(
             raise refuse(f"the value is outside [{limits.min}, {limits.max}]")
     with np.errstate(over="ignore"):
         converted = np.ascontiguousarray(array, dtype=dtype).reshape(array.shape)
-    if dtype.kind == "f" and kind in "iuf" and not allow_nonfinite:
-        if not np.isfinite(converted).all():
-            raise refuse(f"the value is too large for it (over {np.finfo(dtype).max:g})")
+    may_overflow = dtype.kind == "f" and kind in "iuf" and not allow_nonfinite
+    if may_overflow and not np.isfinite(converted).all():
+        raise refuse(f"the value is too large for it (over {np.finfo(dtype).max:g})")
     return converted
 
 

@@ -40,7 +40,7 @@ from gpurun.errors import NotSupportedError, SessionError
 from gpurun.model import Code, Model
 
 # Always set: C++17 for our boundary, and no symbol that two copies would share.
-_FLAGS = ("-std=c++17", "-fno-gnu-unique")
+_FLAGS = ("-std=c++17", "-fno-gnu-unique", "-fvisibility=hidden")
 _OWN_OPTIONS = ("backend",)
 
 
@@ -81,6 +81,8 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         self._profiling: list[tuple[str, float]] = []
         self._sources: Sources | None = None
         self._draws: dict[str, bool] = {}
+        self._built_in = -1
+        self._built_from = 0
 
     #: Whether Ctrl-C during `run` raises KeyboardInterrupt whatever Brian's preference
     #: ``core.stop_on_keyboard_interrupt`` says (the command line wants that).
@@ -308,15 +310,17 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         assert self._sources is not None
         own = set(self._sources.files) | set(self.writer.texts) | {"brianlib/spikequeue.cpp"}
         external = sorted(
-            str(Path(source).resolve()) for source in self.writer.source_files if source not in own
+            Path(source).resolve() for source in self.writer.source_files if source not in own
         )
+        # A model carries all of its sources; what they include is looked for where they were
+        carried = {f"external/{n}_{path.name}": path for n, path in enumerate(external)}
+        texts = {name: path.read_text(encoding="utf-8") for name, path in carried.items()}
         code = Code(
-            files=self._sources.files,
-            units=tuple(self._sources.units),
-            external=tuple(external),
+            files={**self._sources.files, **texts},
+            units=(*self._sources.units, *texts),
             flags=self._compile["flags"],
             link_flags=self._compile["link_flags"],
-            include_dirs=(),
+            include_dirs=tuple(dict.fromkeys(str(path.parent) for path in external)),
         )
         if self._user_headers or external:
             # What these files include is part of the model, wherever it lies
@@ -356,11 +360,13 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
             static,
             resolver=BrianResolver(self, self.model_description),
         )
+        self._built_in = os.getpid()
+        self._built_from = len(self.main_queue)
         self.timers["compile"]["make"] = time.time() - started
 
     def built_model(self) -> Model:
         """The Model of what was recorded; builds it if that has not been done."""
-        if self.model is None:
+        if self.model is None or len(self.main_queue) != self._built_from:
             options = {k: v for k, v in (self.build_options or {}).items() if k != "run"}
             options.setdefault("directory", None)
             self.build(run=False, direct_call=False, **options)
@@ -395,7 +401,9 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
             self.results_dir = os.path.join(os.path.abspath(folder), "")
         overrides = as_overrides(self.model.manifest, run_args, Path(str(self.project_dir)))
         if self._dropin is None:
-            self._dropin = DropInSession(self.model, directory=self.results_dir)
+            self._dropin = DropInSession(
+                self.model, directory=self.results_dir, first=self._built_in == os.getpid()
+            )
         # Files appear where brian2 would leave them when somebody asked for them: at the
         # run that belongs to the build, and where a directory is named. Others stay in memory.
         write = first or results_directory is not None

@@ -21,7 +21,9 @@ _EXIT = re.compile(r"(?<![\w.>])(?:std::|::)?exit\s*\(")
 _COMPLAINT = re.compile(r"(?:std::)?cout\s*<<\s*\"Error: ")
 _INCLUDE = re.compile(r"^[ \t]*#[ \t]*include[ \t]*[\"<].*$", re.MULTILINE)
 _SUPPORT_CODE = "////// SUPPORT CODE ///////"
-_FUNCTION = re.compile(r"^void (_(?:before_run_|run_|after_run_)\w+)\(\)\s*$", re.MULTILINE)
+_FUNCTION = re.compile(
+    r"^void (_(?:before_run_|run_|after_run_|debugmsg_)\w+)\(\)\s*$", re.MULTILINE
+)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from brian2.input.spikegeneratorgroup import SpikeGeneratorGroup
 from brian2.monitors.ratemonitor import PopulationRateMonitor
 from brian2.monitors.spikemonitor import EventMonitor
 from brian2.monitors.statemonitor import StateMonitor
-from brian2.synapses.synapses import Synapses
 from brian2.units.fundamentalunits import DIMENSIONLESS, get_unit
 
 from gpurun.brian import poisson
