@@ -360,6 +360,7 @@ class Session:
                         wanted * info.completed, time.perf_counter() - began, info.completed
                     )
                 )
+        assert info is not None
         return info
 
     def _result(

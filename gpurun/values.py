@@ -198,9 +198,10 @@ def check_seed(seed: Any) -> int | None:
         return None
     if isinstance(seed, bool) or not isinstance(seed, numbers.Integral):
         raise SeedError(f"A seed is an integer or None, not {seed!r}.", seed=seed)
-    if not 0 <= seed < 2**32:
+    number = int(seed)
+    if not 0 <= number < 2**32:
         raise SeedError(
-            f"A seed lies in [0, 2**32), the range of the Mersenne Twister's seeds; got {seed}.",
-            seed=seed,
+            f"A seed lies in [0, 2**32), the range of the Mersenne Twister's seeds; got {number}.",
+            seed=number,
         )
-    return int(seed)
+    return number

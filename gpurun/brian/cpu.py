@@ -329,7 +329,9 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
 
     # -- building ---------------------------------------------------------------
 
-    def build(self, directory: str | None = "output", **kwds: Any) -> None:
+    def build(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, directory: str | None = "output", **kwds: Any
+    ) -> None:
         chosen = settings().directory
         if chosen is not None:
             directory = str(chosen)

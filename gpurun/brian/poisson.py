@@ -54,7 +54,7 @@ def _code(function: str, array: str) -> str:
 
 def adapt(source: PoissonInput) -> None:
     """Let the code generated for `source` read its parameters from arrays. Idempotent."""
-    function = next(v for v in source.variables.values() if isinstance(v, BinomialFunction))
+    function: Any = next(v for v in source.variables.values() if isinstance(v, BinomialFunction))
     if GpurunCPPCodeObject in function.implementations._implementations:
         return
     array = f"{source.name}_parameters"

@@ -177,7 +177,7 @@ def _size(array: str, dynamic: bool) -> str:
 
 def _loop(size: str, statement: str) -> list[str]:
     return [
-        openmp_pragma("parallel-static"),
+        str(openmp_pragma("parallel-static")),
         f"for(int i=0; i<(int){size}; i++)",
         "{",
         f"    {statement}",
