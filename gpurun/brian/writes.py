@@ -34,6 +34,8 @@ _WRITABLE_AND_OWNED = {
     "spikemonitor",
     "ratemonitor",
 }
+# Brian marks connectivity as writable, but none of the templates above touches it.
+_CONNECTIVITY = {"_synaptic_pre", "_synaptic_post"}
 
 
 def _array_variables(codeobj: Any) -> set[Any]:
@@ -68,7 +70,11 @@ def variables_written_by(codeobj: Any) -> set[Any]:
             written = assigned.get(codeobj.name, set())
             return {v for v in written if isinstance(v, ArrayVariable)}
         if template in _WRITABLE_AND_OWNED:
-            return {v for v in arrays if not v.read_only or _owned_by(v, codeobj.owner)}
+            return {
+                v
+                for v in arrays
+                if (not v.read_only or _owned_by(v, codeobj.owner)) and v.name not in _CONNECTIVITY
+            }
     written = set(arrays)
     if template.startswith("synapses_create"):
         written |= set(codeobj.owner._registered_variables)
