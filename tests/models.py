@@ -1,0 +1,240 @@
+"""The Brian2 scripts that the tests build, each as a function that records one.
+
+Every function starts a new script on the device ``gpurun``, gives each object a fixed name
+(so that the code is the same in every process) and returns the objects in a namespace,
+after ``run()``. Nothing is compiled before `build`. There are few of them, because each
+costs seconds of compiling.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import brian2 as b2
+import numpy as np
+from brian2 import (
+    EventMonitor,
+    NeuronGroup,
+    PoissonGroup,
+    PoissonInput,
+    PopulationRateMonitor,
+    SpikeGeneratorGroup,
+    SpikeMonitor,
+    StateMonitor,
+    Synapses,
+    TimedArray,
+    run,
+)
+from brian2.core.names import Nameable
+from brian2.units import Hz, ms, mV, second, volt
+
+import gpurun
+from gpurun.brian.facade import cpu_device
+
+#: Compiles fast and rounds the same everywhere.
+FLAGS = ["-w", "-O1", "-ffp-contract=off"]
+#: Time step of all models, in seconds.
+DT = 0.1e-3
+
+
+def new_script(**options: Any) -> None:
+    """Forget the last script and start a new one on the device ``gpurun``."""
+    b2.device.reinit()
+    b2.set_device("gpurun", **{"build_on_run": False, **options})
+    b2.start_scope()
+    b2.prefs.codegen.cpp.extra_compile_args_gcc = FLAGS
+    b2.defaultclock.dt = DT * second
+
+
+def _objects(local: dict[str, Any]) -> SimpleNamespace:
+    return SimpleNamespace(**{k: v for k, v in local.items() if isinstance(v, Nameable)})
+
+
+#: What `everything` takes; a test overrides them, or writes them into the script.
+DEFAULTS: dict[str, Any] = {
+    "stim": np.linspace(0, 6e-3, 10),  # V
+    "grid": np.arange(100).reshape(5, 20) * 0.05,
+    "gen": ([0, 1, 2, 3, 0, 5], np.array([0.0, 1.0, 1.0, 2.5, 7.0, 9.9]) * 1e-3),
+    "beat": ([0, 1, 3, 0], np.array([0.5, 1.0, 1.1, 3.0]) * 1e-3),
+    "rate": 40.0,
+    "weight": 0.3e-3,
+    "fixed": 1.3e-3,
+    "deliver": 0.9e-3,
+}
+
+
+def everything(
+    *,
+    seed: int | None = None,
+    values: dict[str, Any] | None = None,
+    last: Callable[[SimpleNamespace], None] | None = None,
+) -> SimpleNamespace:
+    """Record a script with nearly everything that has state.
+
+    Parameters
+    ----------
+    seed : int, optional
+        Given to Brian's ``seed`` at the beginning.
+    values : dict, optional
+        Instead of entries of `DEFAULTS`.
+    last : callable, optional
+        Set-up code to execute right before ``run()``.
+    """
+    new_script()
+    if seed is not None:
+        b2.seed(seed)
+    given = DEFAULTS | (values or {})
+    stim = TimedArray(given["stim"] * volt, dt=2 * ms, name="stim")
+    grid = TimedArray(given["grid"], dt=3.3 * ms, name="grid")
+    exc = NeuronGroup(
+        20,
+        """
+        dv/dt = (drive + level + stim(t) + grid(t, i)*mV - v)/tau
+                + sigma*sqrt(2/tau)*xi : volt (unless refractory)
+        dtheta/dt = -theta/(50*ms) : volt
+        drive : volt
+        level : volt (shared)
+        tau : second (constant)
+        sigma : volt (shared, constant)
+        enabled : boolean
+        kind : integer
+        fired : integer
+        highs : integer
+        total : 1
+        untouched : 1
+        depth = v - theta : volt
+        """,
+        threshold="v > ceiling + theta and enabled",
+        reset="v = 0*mV; theta += 0.5*mV; fired += 1",
+        refractory="(1 + 0.5*kind)*ms",
+        events={"high": "v > 8*mV"},
+        method="euler",
+        name="exc",
+        namespace={"ceiling": 10 * mV},
+    )
+    exc.run_on_event("high", "highs += 1")
+    exc.run_regularly("drive = drive*0.98 + rand()*0.1*mV", dt=0.7 * ms)
+    exc.tau = "10*ms + i*0.3*ms"
+    exc.sigma = 1 * mV
+    exc.drive = "8*mV + 4*mV*rand()"
+    exc.enabled = "i != 7"
+    exc.kind = "i % 3"
+    exc.v = "rand()*8*mV"
+    early, late = exc[:10], exc[10:]
+    slow = NeuronGroup(
+        5,
+        "dx/dt = (y - x)/(5*ms) : 1\ny : 1",
+        threshold="x > 0.8",
+        reset="x = 0",
+        dt=0.5 * ms,
+        method="exact",
+        name="slow",
+    )
+    slow.x = "i*0.15"
+    slow.y = 1
+    inp = PoissonGroup(10, rates=np.linspace(50, 400, 10) * Hz, name="inp")
+    indices, times = given["gen"]
+    gen = SpikeGeneratorGroup(6, indices, times * second, name="gen")
+    indices, times = given["beat"]
+    beat = SpikeGeneratorGroup(4, indices, times * second, period=4 * ms, name="beat")
+    noise = PoissonInput(exc, "v", N=60, rate=given["rate"] * Hz, weight=given["weight"] * volt)
+
+    direct = Synapses(early, late, "w : volt", on_pre="v_post += w", name="direct")
+    direct.connect(p=0.4)
+    direct.w = "0.5*mV*rand()"
+    fixed = Synapses(
+        gen, exc, on_pre="v_post += 2*mV", delay=given["fixed"] * second, name="fixed"
+    )
+    fixed.connect(j="(3*i) % N_post")
+    spread = Synapses(inp, exc, "w : 1", on_pre="v_post += w*mV", name="spread")
+    spread.connect(p=0.5)
+    spread.w = "0.5 + rand()"
+    spread.delay = "rand()*3*ms"
+    stdp = Synapses(
+        exc,
+        exc,
+        """
+        w : 1
+        dapre/dt = -apre/(20*ms) : 1 (event-driven)
+        dapost/dt = -apost/(20*ms) : 1 (event-driven)
+        """,
+        on_pre={"deliver": "v_post += w*mV", "learn": "apre += 0.1; w = clip(w + apost, 0, 3)"},
+        on_post="apost -= 0.05; w = clip(w + apre, 0, 3)",
+        delay={"deliver": given["deliver"] * second},
+        name="stdp",
+    )
+    # Drawn in Python: the monitor below has to know the synapses
+    pairs = np.random.default_rng(7).choice(400, size=100, replace=False)
+    stdp.connect(i=np.sort(pairs) // 20, j=np.sort(pairs) % 20)
+    stdp.w = "rand()"
+    stdp.post.delay = "0.2*ms*(i % 4)"
+    multi = Synapses(
+        beat, exc, "w : 1", on_pre="v_post += w*mV", multisynaptic_index="k", name="multi"
+    )
+    multi.connect(condition="j < 5", n=3)
+    multi.delay = "k*0.6*ms"
+    multi.w = "0.2 + 0.1*k"
+    sums = Synapses(
+        exc,
+        exc,
+        """
+        dg/dt = -g/(4*ms) : 1 (clock-driven)
+        total_post = g*v_pre/mV : 1 (summed)
+        """,
+        on_pre="g += 0.1",
+        method="exact",
+        name="sums",
+    )
+    sums.connect(j="i")
+
+    spikes = SpikeMonitor(exc, variables=["v", "theta"], name="spikes")
+    counts = SpikeMonitor(exc[5:15], record=False, name="counts")
+    in_spikes = SpikeMonitor(inp, name="in_spikes")
+    gen_spikes = SpikeMonitor(gen, name="gen_spikes")
+    beat_spikes = SpikeMonitor(beat, name="beat_spikes")
+    high_events = EventMonitor(exc, "high", name="high_events")
+    trace = StateMonitor(exc, ["v", "total", "drive"], record=[0, 3, 12], name="trace")
+    slow_trace = StateMonitor(slow, "x", record=True, dt=0.3 * ms, name="slow_trace")
+    weight_trace = StateMonitor(stdp, "w", record=[0, 1, 2], dt=1 * ms, name="weight_trace")
+    rate = PopulationRateMonitor(exc, name="rate")
+    objects = _objects(locals())
+    if last is not None:
+        last(objects)
+    run(20 * ms)
+    return objects
+
+
+@dataclass
+class Script:
+    """A built script. `objects` are its Brian objects, by name."""
+
+    model: gpurun.Model
+    objects: SimpleNamespace = field(repr=False)
+    _device: dict[str, Any] = field(repr=False)
+
+    def activate(self) -> Script:
+        """Make it what Brian's device knows, as if it had been recorded last."""
+        vars(cpu_device).clear()
+        vars(cpu_device).update(self._device)
+        return self
+
+
+def build(script: Callable[..., SimpleNamespace], **options: Any) -> Script:
+    """Record and build `script`."""
+    objects = script(**options)
+    model = gpurun.build()
+    return Script(model, objects, dict(vars(cpu_device)))
+
+
+@functools.cache
+def _built(script: Callable[..., SimpleNamespace], options: tuple[tuple[str, Any], ...]) -> Script:
+    return build(script, **dict(options))
+
+
+def built(script: Callable[..., SimpleNamespace], **options: Any) -> Script:
+    """Like `build`, but once per process for the same options; made active."""
+    return _built(script, tuple(sorted(options.items()))).activate()
