@@ -16,6 +16,7 @@ from gpurun import events
 from gpurun.cache import Cache
 from gpurun.errors import SeedError
 from gpurun.instance import Instance
+from gpurun.library import Library
 from gpurun.model import Code, Data, Manifest, Model, digest_arrays, register
 from gpurun.toolchain import compile_shared, cpu_features, find_cxx, preprocess
 from gpurun.values import check_seed
@@ -84,6 +85,8 @@ def compile_code(code: Code, manifest: Manifest, key: str) -> tuple[Path, float]
             include_dirs=[".", *code.include_dirs],
             cwd=directory,
         )
+        # Nobody shall find a library that cannot be loaded or is not this model's
+        Library(directory / LIBRARY, [info.name for info in manifest.variables])
 
     entry = Cache().build("code", key, make)
     return entry / LIBRARY, seconds

@@ -154,7 +154,7 @@ class Instance:
 
     def begin(self, keep: Sequence[int] = ()) -> None:
         """Put the baseline back, except for the variables in `keep`."""
-        if self.reload_for_runs:
+        if self.reload_for_runs and not self._fresh:
             self._begin_reloaded(keep)
         else:
             self.library.reset(keep)
