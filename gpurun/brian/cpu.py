@@ -14,6 +14,7 @@ from typing import Any
 
 import brian2
 import numpy as np
+from brian2.core.functions import Function
 from brian2.core.network import Network
 from brian2.core.operations import NetworkOperation
 from brian2.core.preferences import prefs
@@ -49,6 +50,14 @@ def _is_useful(flag: str) -> bool:
     for prefix in ("-I", "-L", "-Wl,--enable-new-dtags,-rpath,", "-Wl,-rpath,", "-Wl,-R"):
         if flag.startswith(prefix):
             return os.path.isdir(flag.removeprefix(prefix))
+    return True
+
+
+def _has_implementation(function: Function) -> bool:
+    try:
+        function.implementations[GpurunCPPCodeObject]
+    except KeyError:
+        return False
     return True
 
 
@@ -124,6 +133,20 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
     def static_state(self) -> tuple[str, ...]:
         """Names of user functions that may keep state between calls."""
         return functions_with_state(list(self.code_objects.values()))
+
+    def code_object(
+        self, owner: Any, name: str, abstract_code: Any, variables: Any, *args: Any, **kwds: Any
+    ) -> Any:
+        for function_name, function in variables.items():
+            if isinstance(function, Function) and not _has_implementation(function):
+                raise NotSupportedError(
+                    f"The function '{function_name}' used by '{owner.name}' has no C++ "
+                    "implementation, and compiled code cannot call Python. Give it one with "
+                    "@implementation('cpp', '...'), tabulate it in a TimedArray, or run the "
+                    "script with set_device('runtime').",
+                    what=function_name,
+                )
+        return super().code_object(owner, name, abstract_code, variables, *args, **kwds)
 
     def network_run(self, net: Network, duration: Any, *args: Any, **kwds: Any) -> None:
         for obj in net.sorted_objects:
