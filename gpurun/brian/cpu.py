@@ -14,7 +14,7 @@ from typing import Any
 
 import brian2
 import numpy as np
-from brian2.core.functions import Function
+from brian2.core.base import BrianObjectException
 from brian2.core.network import Network
 from brian2.core.operations import NetworkOperation
 from brian2.core.preferences import prefs
@@ -53,12 +53,18 @@ def _is_useful(flag: str) -> bool:
     return True
 
 
-def _has_implementation(function: Function) -> bool:
-    try:
-        function.implementations[GpurunCPPCodeObject]
-    except KeyError:
-        return False
-    return True
+def _explain_missing_function(error: BaseException) -> None:
+    """Add the way out to brian2's message about a function without C++ code."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, NotImplementedError) and "Cannot use function" in str(cause):
+            error.add_note(
+                f"{cause}\nCompiled code cannot call Python. Give the function a C++ "
+                "implementation with @implementation('cpp', '...'), tabulate it in a TimedArray, "
+                "or run the script with set_device('runtime')."
+            )
+            return
+        cause = cause.__cause__
 
 
 class _SourceCollector(upstream.CPPWriter):
@@ -134,20 +140,6 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         """Names of user functions that may keep state between calls."""
         return functions_with_state(list(self.code_objects.values()))
 
-    def code_object(
-        self, owner: Any, name: str, abstract_code: Any, variables: Any, *args: Any, **kwds: Any
-    ) -> Any:
-        for function_name, function in variables.items():
-            if isinstance(function, Function) and not _has_implementation(function):
-                raise NotSupportedError(
-                    f"The function '{function_name}' used by '{owner.name}' has no C++ "
-                    "implementation, and compiled code cannot call Python. Give it one with "
-                    "@implementation('cpp', '...'), tabulate it in a TimedArray, or run the "
-                    "script with set_device('runtime').",
-                    what=function_name,
-                )
-        return super().code_object(owner, name, abstract_code, variables, *args, **kwds)
-
     def network_run(self, net: Network, duration: Any, *args: Any, **kwds: Any) -> None:
         for obj in net.sorted_objects:
             # The magic network forgets its objects after the run
@@ -168,6 +160,9 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         build_on_run, self.build_on_run = self.build_on_run, False
         try:
             super().network_run(net, duration, *args, **kwds)
+        except BrianObjectException as error:
+            _explain_missing_function(error)
+            raise
         finally:
             self.build_on_run = build_on_run
         self._sort_idle_clocks(net)
