@@ -110,7 +110,8 @@ def _load_frozen(entry: Path) -> tuple[dict[str, np.ndarray], bytes]:
 def _frozen_data(model: Model, static: Mapping[str, np.ndarray], seed: int | None) -> Data:
     """Run the set-up, or take its result from the cache where it is always the same."""
     manifest = model.manifest
-    fixed = not manifest.setup_random or seed is not None
+    # Opaque set-up code may depend on anything, and runs at every opening anyway
+    fixed = not manifest.setup_opaque and (not manifest.setup_random or seed is not None)
     stream_seed = secrets.randbits(32) if seed is None else seed
     if not fixed:
         return Instance.draw(model, dict(static), stream_seed)

@@ -87,7 +87,7 @@ class Instance:
         library = self._load()
         if self.model.manifest.setup_opaque:
             # Hand-written set-up code may do more than set variables
-            library.set_random_state(self.data.random_state)
+            library.set_random_state(self.data.setup_state)
             library.setup()
         variables = self.model.manifest.variables
         for number, info in enumerate(variables):
@@ -133,9 +133,7 @@ class Instance:
             for number, info in enumerate(model.manifest.variables)
             if info.kind != "static"
         }
-        # Opaque set-up code runs again at every opening, from the same stream
-        state = start if model.manifest.setup_opaque else library.random_state()
-        return Data(static, frozen, state)
+        return Data(static, frozen, library.random_state(), start)
 
     def reopen(self) -> None:
         """Start over from the frozen set-up in a new copy of the library."""

@@ -224,11 +224,14 @@ class Data:
         Values of all other variables after set-up, by variable name.
     random_state : bytes
         State of the random number generators after set-up, or ``b"seed N"``.
+    setup_state : bytes
+        Their state before set-up, for models whose set-up code has to run at every opening.
     """
 
     static: Mapping[str, np.ndarray]
     frozen: Mapping[str, np.ndarray] = field(default_factory=dict)
     random_state: bytes = b""
+    setup_state: bytes = b""
 
     def digest(self) -> str:
         """Digest of all of it."""

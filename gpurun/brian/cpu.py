@@ -197,6 +197,9 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         program = compile_program(
             self.main_queue, draws_random=self.draws_random, threads=self.threads
         )
+        slots = self.code_lines
+        program.opaque_head |= bool(slots["before_start"] or slots["after_start"])
+        program.opaque_later |= bool(slots["before_end"] or slots["after_end"])
         self.runfuncs = program.functions
         description = describe(self, program)
         self._program, self.model_description = program, description
