@@ -51,9 +51,7 @@ cells = NeuronGroup(
 # `seen` is movie.pixel[place]. Brian applies the index when it reads, so `place` is
 # computed before, in an operation of its own; `order` says which of the two is first.
 cells.variables.add_reference("seen", movie, "pixel", index="place")
-cells.run_regularly(
-    "place = timestep(t, frame_time)*N + i", dt=frame_time, when="start", order=0
-)
+cells.run_regularly("place = timestep(t, frame_time)*N + i", dt=frame_time, when="start", order=0)
 cells.run_regularly("luminance = seen; light += seen", dt=frame_time, when="start", order=1)
 run(args.chunk * frame_time)
 

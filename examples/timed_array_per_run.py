@@ -14,8 +14,7 @@ from brian2 import *
 
 set_device("cpp_standalone", build_on_run=False)
 
-duration, step = 400 * ms, 2 * ms
-n = int(round(duration / step))  # stimulus values per run
+n, step = 200, 2 * ms  # stimulus values per run, and how long each of them lasts
 times = arange(n) * step
 
 # The zeros only say how many values there are, how far apart, and in which unit.
@@ -32,7 +31,7 @@ neurons = NeuronGroup(
 )
 neurons.tau = [2, 5, 10, 20, 40] * ms  # from fast to slow
 spikes = SpikeMonitor(neurons)
-run(duration)
+run(n * step)
 
 device.build(run=False)
 
