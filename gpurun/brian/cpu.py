@@ -7,7 +7,6 @@ devices apart by class name, and this one stands in for its parent.
 from __future__ import annotations
 
 import os
-import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -31,26 +30,18 @@ from gpurun.brian.codeobject import GpurunCPPCodeObject, assigned
 from gpurun.brian.emit import Sources, amalgamate, support_files
 from gpurun.brian.keys import BrianResolver
 from gpurun.brian.manifest import Description, describe
-from gpurun.brian.program import Program, compile_program
+from gpurun.brian.program import compile_program
+from gpurun.brian.render import render_model
 from gpurun.brian.run_args import as_overrides, keep_arrays
+from gpurun.brian.sources import SourceCollector, compiler_options, library_code
 from gpurun.brian.static_state import functions_with_state
-from gpurun.build import build_model, fingerprint
+from gpurun.build import build_model
 from gpurun.config import settings
 from gpurun.dropin import DropInSession
 from gpurun.errors import NotSupportedError, SessionError
-from gpurun.model import Code, Model
+from gpurun.model import Model
 
-# Always set: C++17 for our boundary, and no symbol that two copies would share.
-_FLAGS = ("-std=c++17", "-fno-gnu-unique", "-fvisibility=hidden")
 _OWN_OPTIONS = ("backend",)
-
-
-def _is_useful(flag: str) -> bool:
-    """False for search paths that do not exist: they would only make keys differ."""
-    for prefix in ("-I", "-L", "-Wl,--enable-new-dtags,-rpath,", "-Wl,-rpath,", "-Wl,-R"):
-        if flag.startswith(prefix):
-            return os.path.isdir(flag.removeprefix(prefix))
-    return True
 
 
 def _explain_missing_function(error: BaseException) -> None:
@@ -67,19 +58,6 @@ def _explain_missing_function(error: BaseException) -> None:
         cause = cause.__cause__
 
 
-class _SourceCollector(upstream.CPPWriter):
-    """Remembers what is written, beside writing it."""
-
-    def __init__(self, project_dir: str) -> None:
-        super().__init__(project_dir)
-        self.texts: dict[str, str] = {}
-
-    def write(self, filename: str, contents: Any) -> None:
-        super().write(filename, contents)
-        if not filename.endswith(".*"):
-            self.texts[filename] = contents
-
-
 class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
     """Brian device that builds a resident library and runs it in this process."""
 
@@ -92,7 +70,7 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         self.recorded_objects: dict[str, Any] = {}
         self._dropin: DropInSession | None = None
         self._reading: Any = None
-        self._compile: dict[str, Any] = {}
+        self._options: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self._profiling: list[tuple[str, float]] = []
         self._sources: Sources | None = None
         self._draws: dict[str, bool] = {}
@@ -203,7 +181,7 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         self.runfuncs = program.functions
         description = describe(self, program)
         self._program, self.model_description = program, description
-        self._model_text = self._render_model(program, description)
+        self._model_text = render_model(self, program, description)
         self._user_headers = [
             *self.headers,
             *prefs["codegen.cpp.headers"],
@@ -213,79 +191,6 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
                 for header in codeobj.compiler_kwds.get("headers", [])
             ),
         ]
-
-    def _render_model(self, program: Program, description: Description) -> str:
-        clocks = []
-        for clock in sorted(self.clocks, key=lambda clock: clock.name):
-            names = {
-                key: self.arrays[clock.variables[key]]
-                for key in ("timestep", "t", "dt", "times")
-                if key in clock.variables
-            }
-            times = names.get("times")
-            clocks.append(
-                {
-                    "name": clock.name,
-                    "timestep": names["timestep"],
-                    "t": names["t"],
-                    "dt": names.get("dt"),
-                    "times": times,
-                    "n_times": clock.variables["times"].size if times else 0,
-                }
-            )
-        parts = [
-            {
-                "network": part.network,
-                "duration": f"gpurun::control().duration_or({part.duration!r})"
-                if len(program.parts) == 1
-                else repr(part.duration),
-                "report": part.report,
-                "report_period": repr(part.report_period),
-                "enter": part.enter,
-                "leave": part.leave,
-                "after": part.after,
-            }
-            for part in program.parts
-        ]
-        finalise = [
-            codeobj.code.main_finalise
-            for codeobj in self.code_objects.values()
-            if hasattr(codeobj.code, "main_finalise")
-        ]
-        return str(
-            self.code_object_class().templater.model(
-                None,
-                None,
-                report_func=self.report_func,
-                table=description.table,
-                aranges=[
-                    (name, start, int(np.prod(variable.size)))
-                    for variable, name, start in sorted(self.arange_arrays, key=lambda a: a[1])
-                ],
-                clocks=clocks,
-                pathways=sorted(
-                    pathway.name for synapses in self.synapses for pathway in synapses._pathways
-                ),
-                networks=sorted(net.name for net in self.networks),
-                profiled=sorted(set(self.profiled_codeobjects)),
-                run_functions=sorted(program.functions.items()),
-                setup_head=[*self.code_lines["after_start"], *program.head],
-                setup_tail=program.tail,
-                parts=parts,
-                trailing=[
-                    *program.trailing,
-                    *finalise,
-                    *self.code_lines["before_end"],
-                    *self.code_lines["after_end"],
-                ],
-                total_duration=repr(program.duration),
-                derived=description.derived,
-                derived_of_variable=description.derived_of_variable,
-                derived_can_change=bool(program.later_derived),
-                interrupted_ids=description.interrupted_ids,
-                code_before_start=self.code_lines["before_start"],
-            )
-        )
 
     def generate_run_source(self, writer: Any) -> None:
         """Nothing: the model template holds what brian2 writes into run.cpp."""
@@ -303,15 +208,9 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
             raise NotSupportedError(
                 "gpurun needs gcc or clang; MSVC is not supported.", what="msvc"
             )
-        flags = [f for f in shlex.split(compiler_flags) if not f.startswith("-std=")]
-        flags = list(filter(_is_useful, flags))
-        link_flags = list(filter(_is_useful, shlex.split(linker_flags)))
-        if nb_threads > 0:
-            flags.append("-fopenmp")
-            link_flags.append("-fopenmp")
-        if debug:
-            flags += ["-g", "-DDEBUG"]
-        self._compile = {"flags": (*flags, *_FLAGS), "link_flags": tuple(link_flags)}
+        self._options = compiler_options(
+            compiler_flags, linker_flags, threads=nb_threads, debug=debug
+        )
 
     def copy_source_files(self, writer: Any, directory: str) -> None:
         """Collect the library's sources. They are compiled in a directory of their own."""
@@ -326,27 +225,6 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
             ensure_directory(str(path.parent))
             path.write_text(text, encoding="utf-8")
             writer.header_files.add(name) if name.endswith(".h") else writer.source_files.add(name)
-
-    def _code(self, directory: Path) -> Code:
-        assert self._sources is not None
-        own = set(self._sources.files) | set(self.writer.texts) | {"brianlib/spikequeue.cpp"}
-        external = sorted(
-            Path(source).resolve() for source in self.writer.source_files if source not in own
-        )
-        # A model carries all of its sources; what they include is looked for where they were
-        carried = {f"external/{n}_{path.name}": path for n, path in enumerate(external)}
-        texts = {name: path.read_text(encoding="utf-8") for name, path in carried.items()}
-        code = Code(
-            files={**self._sources.files, **texts},
-            units=(*self._sources.units, *texts),
-            flags=self._compile["flags"],
-            link_flags=self._compile["link_flags"],
-            include_dirs=tuple(dict.fromkeys(str(path.parent) for path in external)),
-        )
-        if self._user_headers or external:
-            # What these files include is part of the model, wherever it lies
-            code = Code(**{**code.__dict__, "fingerprint": fingerprint(code, directory)})
-        return code
 
     # -- building ---------------------------------------------------------------
 
@@ -363,7 +241,7 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         super().build(directory=directory, **kwds)
 
     def write_static_arrays(self, directory: str) -> None:
-        writer = _SourceCollector(directory)
+        writer = SourceCollector(directory)
         writer.source_files |= self.writer.source_files
         writer.header_files |= self.writer.header_files
         self.writer = writer
@@ -371,6 +249,7 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
 
     def compile_source(self, directory: str, compiler: str, debug: bool, clean: bool) -> None:
         assert self.model_description is not None
+        assert self._sources is not None
         started = time.time()
         static = {
             entry.c_name: np.array(self.static_arrays[entry.c_name], copy=True)
@@ -379,7 +258,13 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         }
         self.model = build_model(
             self.model_description.manifest,
-            self._code(Path(directory)),
+            library_code(
+                self._sources,
+                self.writer,
+                self._options,
+                user_headers=bool(self._user_headers),
+                directory=Path(directory),
+            ),
             static,
             resolver=BrianResolver(self, self.model_description),
         )

@@ -1,0 +1,100 @@
+"""From what brian2 hands to its makefile to what gpurun's toolchain compiles."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gpurun.brian.emit import Sources
+from gpurun.build import fingerprint
+from gpurun.model import Code
+
+# Always set: C++17 for our boundary, and no symbol that two copies would share.
+_FLAGS = ("-std=c++17", "-fno-gnu-unique", "-fvisibility=hidden")
+
+
+class SourceCollector(CPPWriter):
+    """Remembers what is written, beside writing it."""
+
+    def __init__(self, project_dir: str) -> None:
+        super().__init__(project_dir)
+        self.texts: dict[str, str] = {}
+
+    def write(self, filename: str, contents: Any) -> None:
+        super().write(filename, contents)
+        if not filename.endswith(".*"):
+            self.texts[filename] = contents
+
+
+def _is_useful(flag: str) -> bool:
+    """False for search paths that do not exist: they would only make keys differ."""
+    for prefix in ("-I", "-L", "-Wl,--enable-new-dtags,-rpath,", "-Wl,-rpath,", "-Wl,-R"):
+        if flag.startswith(prefix):
+            return Path(flag.removeprefix(prefix)).is_dir()
+    return True
+
+
+def compiler_options(
+    compiler_flags: str, linker_flags: str, *, threads: int, debug: bool
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Flags for compiling and for linking, from brian2's as they stand in its makefile.
+
+    Parameters
+    ----------
+    compiler_flags, linker_flags : str
+        Quoted for a shell. The C++ standard is replaced by C++17.
+    threads : int
+        Number of OpenMP threads, 0 without OpenMP.
+    debug : bool
+    """
+    flags = [f for f in shlex.split(compiler_flags) if not f.startswith("-std=") and _is_useful(f)]
+    link_flags = [f for f in shlex.split(linker_flags) if _is_useful(f)]
+    if threads > 0:
+        flags.append("-fopenmp")
+        link_flags.append("-fopenmp")
+    if debug:
+        flags += ["-g", "-DDEBUG"]
+    return (*flags, *_FLAGS), tuple(link_flags)
+
+
+def library_code(
+    sources: Sources,
+    writer: SourceCollector,
+    options: tuple[tuple[str, ...], tuple[str, ...]],
+    *,
+    user_headers: bool,
+    directory: Path,
+) -> Code:
+    """Everything that the library is compiled from.
+
+    Parameters
+    ----------
+    sources : Sources
+        Of the generated translation unit.
+    writer : SourceCollector
+        Knows the source files that the user added.
+    options : (flags, link flags)
+    user_headers : bool
+        Whether the unit includes headers of the user.
+    directory : Path
+        The project directory.
+    """
+    own = set(sources.files) | set(writer.texts) | {"brianlib/spikequeue.cpp"}
+    external = sorted(Path(name).resolve() for name in writer.source_files if name not in own)
+    # A model carries all of its sources; what they include is looked for where they were
+    carried = {f"external/{n}_{path.name}": path for n, path in enumerate(external)}
+    texts = {name: path.read_text(encoding="utf-8") for name, path in carried.items()}
+    flags, link_flags = options
+    code = Code(
+        files={**sources.files, **texts},
+        units=(*sources.units, *texts),
+        flags=flags,
+        link_flags=link_flags,
+        include_dirs=tuple(dict.fromkeys(str(path.parent) for path in external)),
+    )
+    if user_headers or external:
+        # What these files include is part of the model, wherever it lies
+        code = replace(code, fingerprint=fingerprint(code, directory))
+    return code
