@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,17 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         seed = settings().seed
         if seed is not None and not self.main_queue and not self.has_been_run:
             self.seed(seed)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A pool pickles the device with the objects that refer to it. The session stays here:
+        # a worker opens one of its own.
+        return {**self.__dict__, "_dropin": None, "_reading": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self.model is not None and self.model_description is not None:
+            resolver = BrianResolver(self, self.model_description)
+            self.model = replace(self.model, resolver=resolver)
 
     # -- recording --------------------------------------------------------------
 

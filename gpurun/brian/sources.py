@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from brian2.devices.cpp_standalone.device import CPPWriter
+
 from gpurun.brian.emit import Sources
 from gpurun.build import fingerprint
 from gpurun.model import Code
