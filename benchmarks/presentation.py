@@ -135,16 +135,13 @@ class MemoryCopy:
 
 def moved_bytes(model: gpurun.Model, carry: tuple[str, ...]) -> int:
     """How many bytes a presentation has to move: new rates, everything reset, counts read."""
-    size = {
-        info.name: int(np.prod(info.shape, dtype=np.int64)) * info.numpy_dtype.itemsize
-        for info in model.manifest.variables
-    }
     reset = sum(
-        size[info.name]
+        model.data.frozen[info.name].nbytes
         for info in model.manifest.variables
         if info.changes and info.name not in carry
     )
-    return size["inputs.rates"] + reset + size["spikes.count"]
+    frozen = model.data.frozen
+    return frozen["inputs.rates"].nbytes + reset + frozen["spikes.count"].nbytes
 
 
 def measure(recording: Recording) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from .compare import differences, explain, read_explanations
@@ -57,6 +58,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("what", nargs="+", choices=[*CONFIGURATIONS, "compare"])
     parser.add_argument("--directory", type=Path, default=DEFAULT_DIRECTORY)
     parser.add_argument("--shard", default="1/1", metavar="K/N")
+    parser.add_argument(
+        "--units", default="*", metavar="PATTERN", help="such as 'specific-*' or '*-test_network-*'"
+    )
     parser.add_argument("--timeout", type=float, default=600.0, help="seconds per test")
     parser.add_argument("--retry", action="store_true", help="run what did not pass again")
     parser.add_argument("--page", type=Path, default=PAGE)
@@ -66,7 +70,8 @@ def main(argv: list[str] | None = None) -> int:
             runner = Runner(name, options.directory, timeout=options.timeout)
             if options.retry:
                 runner.forget_failures()
-            runner.run(options.shard)
+            chosen = [one for one in runner.units() if fnmatchcase(one.key, options.units)]
+            runner.run(options.shard, chosen)
     return compare(options.directory, options.page) if "compare" in options.what else 0
 
 
