@@ -74,13 +74,17 @@ def _tame(text: str) -> str:
 
 
 def _split_includes(text: str) -> tuple[list[str], str]:
-    """Separate the include lines above the support code from the rest."""
+    """Separate the include lines from the rest.
+
+    A header included inside a namespace would be lost to the code objects that follow, so
+    those in a user's function go to the top as well, unless they depend on a condition.
+    """
     head, marker, rest = text.partition(_SUPPORT_CODE)
-    if not marker:
-        head, rest = text, ""
-        includes = _INCLUDE.findall(head)
-        return includes, _INCLUDE.sub("", head)
-    return _INCLUDE.findall(head), _INCLUDE.sub("", head) + rest
+    includes = _INCLUDE.findall(head)
+    if marker and not re.search(r"^\s*#\s*if", rest, re.MULTILINE):
+        includes += _INCLUDE.findall(rest)
+        rest = _INCLUDE.sub("", rest)
+    return includes, _INCLUDE.sub("", head) + rest
 
 
 def _own_namespace(number: int, name: str, text: str) -> str:
