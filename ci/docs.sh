@@ -3,5 +3,5 @@
 # Arguments are sphinx-build's.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-exec uv run sphinx-build --fail-on-warning --keep-going --fresh-env --builder html \
+exec uv run sphinx-build --quiet --fail-on-warning --keep-going --fresh-env --builder html \
     docs docs/_build/html "$@"
