@@ -47,7 +47,6 @@ stimuli = {
 print("stimulus     nC  first spike  spikes with tau = 2, 5, 10, 20, 40 ms")
 for name, values in [*stimuli.items(), ("silence", silence)]:
     device.run(run_args={current: values})
-    # Brian objects show the last run, the TimedArray's own values too.
     charge = sum(values) * step / (nA * second)
     first = f"{spikes.t[0] / ms:.1f} ms" if spikes.num_spikes else "-"
     print(f"{name:10} {charge:5.3f}  {first:>11}  {spikes.count[:]}")

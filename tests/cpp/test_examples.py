@@ -145,8 +145,8 @@ def movie(cwd: Path, *arguments: str) -> dict[str, float]:
 def test_movie_stays_out_of_memory(tmp_path: Path) -> None:
     found = movie(tmp_path)
     assert found["whole"] > 150
-    assert found["grown"] < 0.4 * found["whole"]
-    # The file is uint8; none of its copies may remain either
+    # Even as float32, the whole movie would be half of this
+    assert found["grown"] < 0.3 * found["whole"]
     assert found["spikes"] > 100_000
 
 
