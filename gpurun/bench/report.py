@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -60,8 +61,8 @@ def _digits(value: float) -> str:
     """Three significant digits without an exponent."""
     if value == 0:
         return "0"
-    decimals = max(0, 2 - len(str(int(abs(value)))) + (1 if abs(value) >= 1 else 0))
-    return f"{value:.{decimals}f}"
+    before_point = max(1, math.floor(math.log10(abs(value))) + 1) if abs(value) >= 1 else 0
+    return f"{value:.{max(0, 3 - before_point)}f}"
 
 
 def interval(value: float, low: float, high: float, unit: str) -> str:
