@@ -21,6 +21,9 @@
 #include <stdexcept>
 #include <string>
 #include <vector>
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
 
 #define GPURUN_ABI_VERSION 1
 
@@ -263,6 +266,35 @@ private:
         for (size_t row = 0; row < rows; row++)
             std::memcpy(to + row * to_stride, from + row * from_stride, row_bytes);
     }
+};
+
+// ---------------------------------------------------------------- denormals
+
+// Decaying variables end as denormal numbers, which processors compute with many
+// times slower. Whoever compiles with fast-math has given up on them: while such
+// a model runs they are zero. The mode of the calling thread is put back.
+class FlushDenormals {
+#if defined(__FAST_MATH__) && defined(__SSE2__)
+    const unsigned int saved = _mm_getcsr();
+
+public:
+    FlushDenormals() { _mm_setcsr(saved | 0x8040u); }  // flush to zero, denormals are zero
+    ~FlushDenormals() { _mm_setcsr(saved); }
+#elif defined(__FAST_MATH__) && defined(__aarch64__)
+    uint64_t saved;
+
+public:
+    FlushDenormals() {
+        __asm__ volatile("mrs %0, fpcr" : "=r"(saved));
+        __asm__ volatile("msr fpcr, %0" : : "r"(saved | (uint64_t(1) << 24)));
+    }
+    ~FlushDenormals() { __asm__ volatile("msr fpcr, %0" : : "r"(saved)); }
+#else
+public:
+    FlushDenormals() {}
+#endif
+    FlushDenormals(const FlushDenormals&) = delete;
+    FlushDenormals& operator=(const FlushDenormals&) = delete;
 };
 
 // ---------------------------------------------------------------- errors

@@ -392,6 +392,7 @@ GPURUN_EXPORT int32_t gpurun_run(double duration, int32_t advance, double maximu
         c.finished = c.loop_seconds = c.t = 0.0;
         c.steps = 0;
         gpurun::OutputRedirection redirection(output);
+        gpurun::FlushDenormals flush;
         if (advance && gpurun::has_interrupted)
             for (size_t id : gpurun::interrupted_ids)
                 gpurun::interrupted.restore(id, gpurun::variables[id]);

@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,22 @@ class RunInfo:
     stopped: bool
 
 
+@contextlib.contextmanager
+def _floating_point_environment() -> Iterator[None]:
+    """Keep this thread's floating point mode.
+
+    Older GCCs link code into a library made with ``-ffast-math`` that flushes denormal
+    numbers to zero in whoever loads it. NumPy in the same process must not notice.
+    """
+    saved = ctypes.create_string_buffer(64)  # fenv_t: 32 bytes on x86-64, 8 on aarch64
+    libm = ctypes.CDLL(None)  # the interpreter links it
+    libm.fegetenv(saved)
+    try:
+        yield
+    finally:
+        libm.fesetenv(saved)
+
+
 def _load_copy(path: Path) -> ctypes.CDLL:
     problems: list[str] = []
     # The temporary directory may forbid execution; the cache's own does not.
@@ -117,7 +133,8 @@ def _load_copy(path: Path) -> ctypes.CDLL:
         try:
             shutil.copyfile(path, copy)
             os.chmod(copy, 0o700)
-            return ctypes.CDLL(copy, mode=getattr(os, "RTLD_LOCAL", 0) | getattr(os, "RTLD_NOW", 2))
+            with _floating_point_environment():
+                return ctypes.CDLL(copy, mode=os.RTLD_LOCAL | os.RTLD_NOW)
         except OSError as error:
             problems.append(str(error))
         finally:
