@@ -1,4 +1,6 @@
-"""One network, many stimuli: ``device.run(run_args=...)`` against ``session.run``.
+"""One network, many stimuli: brian2's ``device.run(run_args=...)`` against gpurun.
+
+gpurun presents them with ``session.run``, and with the unchanged ``device.run`` lines.
 
 Parts of the report:
 
@@ -40,18 +42,20 @@ TITLE = "One network, many stimuli"
 ROOT = Path(__file__).resolve().parents[1]
 OUTSIDE = "outside the time loop"
 BRIAN = "brian2 device.run"
+DROP_IN = "gpurun device.run"
 SESSION = "gpurun session.run"
 COPY = "memory copy of the same bytes"
 MEGABYTE = 2**20
 
 
-class BrianRuns:
-    """brian2's way: a new process per presentation, results through files."""
+class DeviceRuns:
+    """brian2's way, ``device.run(run_args=...)``, on brian2's device or on gpurun's.
 
-    name = BRIAN
+    On brian2's it means a new process per presentation, and results through files.
+    """
 
-    def __init__(self, model: DiehlCook, device: Any, *, carry: bool) -> None:
-        self.model, self.device, self.carry = model, device, carry
+    def __init__(self, name: str, model: DiehlCook, device: Any, *, carry: bool) -> None:
+        self.name, self.model, self.device, self.carry = name, model, device, carry
         self.counts: list[NDArray[np.int32]] = []
         self.weights = diehl_cook.first_weights()
         self.theta = np.full(diehl_cook.NEURONS, 0.02)
@@ -162,56 +166,67 @@ def measure(recording: Recording) -> None:
         theirs = diehl_cook.create()
         brian_device.build(directory=str(Path(folder, "project")), run=False)
         b2.set_device("gpurun", build_on_run=False)
+        our_device: Any = b2.get_device()
         ours = diehl_cook.create()
         model = gpurun.build()
         for group, carry in (("presented", False), ("trained", True)):
             recording.say(f"{group}: {rounds} presentations in turns")
-            brian = BrianRuns(theirs, brian_device, carry=carry)
-            _race(recording, group, brian, ours, model, rounds)
+            brian = DeviceRuns(BRIAN, theirs, brian_device, carry=carry)
+            drop_in = DeviceRuns(DROP_IN, ours, our_device, carry=carry)
+            _race(recording, group, [brian, drop_in], model, rounds)
         _memory(recording, ours, model, 150 if recording.quick else 1000)
         reset_device()
     _builds(recording, 1 if recording.quick else 5)
 
 
 def _race(
-    recording: Recording,
-    group: str,
-    brian: BrianRuns,
-    ours: DiehlCook,
-    model: gpurun.Model,
-    rounds: int,
+    recording: Recording, group: str, devices: list[DeviceRuns], model: gpurun.Model, rounds: int
 ) -> None:
-    """Let brian2, a session and a bare copy take turns; compare times and results."""
+    """Let the devices, a session and a bare copy take turns; compare times and results."""
+    brian, drop_in = devices
     carried = ("plastic.w", "excitatory.theta") if brian.carry else ()
     size = moved_bytes(model, carried)
     recording.parameters[f"bytes moved, {group}"] = size
     with model.session(device="cpu") as session:
-        resident = SessionRuns(ours, session, carry=brian.carry)
-        found = interleave([brian, resident, MemoryCopy(size)], rounds)
-        weights = resident.weights
+        resident = SessionRuns(drop_in.model, session, carry=brian.carry)
+        found = interleave([brian, drop_in, resident, MemoryCopy(size)], rounds)
+        weights = {SESSION: resident.weights, DROP_IN: drop_in.weights}
     recording.add_all(group, found)
-    for measured in (OUTSIDE, "wall"):
-        recording.compare(
-            f"{group}, {measured}: {BRIAN} / {SESSION}",
-            found[BRIAN][measured],
-            found[SESSION][measured],
-        )
+    for name in (SESSION, DROP_IN):
+        for measured in (OUTSIDE, "wall"):
+            recording.compare(
+                f"{group}, {measured}: {BRIAN} / {name}",
+                found[BRIAN][measured],
+                found[name][measured],
+            )
     recording.compare(
         f"{group}, upload + reset + read: {SESSION} / {COPY}",
         found[SESSION]["upload + reset + read"],
         found[COPY]["upload + reset + read"],
     )
-    equal = sum(np.array_equal(a, b) for a, b in zip(brian.counts, resident.counts, strict=True))
+    for other in (drop_in, resident):
+        _same(recording, group, brian, other, weights[other.name])
+
+
+def _same(
+    recording: Recording,
+    group: str,
+    brian: DeviceRuns,
+    other: DeviceRuns | SessionRuns,
+    weights: NDArray[np.float64],
+) -> None:
+    """Check that a contender got what brian2 got, bit by bit."""
+    equal = sum(np.array_equal(a, b) for a, b in zip(brian.counts, other.counts, strict=True))
     spikes = int(sum(counts.sum() for counts in brian.counts))
     recording.check(
-        f"{group}: the spike counts of all presentations are identical",
+        f"{group}: the spike counts of all presentations by {other.name} are brian2's",
         equal == len(brian.counts) and spikes > 0,
         f"{equal} of {len(brian.counts)} presentations, {spikes} spikes",
     )
     differ = int(np.count_nonzero(brian.weights != weights))
     learned = int(np.count_nonzero(brian.weights != diehl_cook.first_weights()))
     recording.check(
-        f"{group}: the weights after the last presentation are identical",
+        f"{group}: the weights after the last presentation by {other.name} are brian2's",
         differ == 0 and learned > 0,
         f"{weights.size - differ} of {weights.size} weights, {learned} changed by learning",
     )
