@@ -272,15 +272,16 @@ private:
 
 // Decaying variables end as denormal numbers, which processors compute with many
 // times slower. Whoever compiles with fast-math has given up on them: while such
-// a model runs they are zero. The mode of the calling thread is put back.
+// a model runs they are zero. The mode of the calling thread is put back. (The
+// compilers' own macro is not defined for brian2's flags, which leave infinities.)
 class FlushDenormals {
-#if defined(__FAST_MATH__) && defined(__SSE2__)
+#if defined(GPURUN_FAST_MATH) && defined(__SSE2__)
     const unsigned int saved = _mm_getcsr();
 
 public:
     FlushDenormals() { _mm_setcsr(saved | 0x8040u); }  // flush to zero, denormals are zero
     ~FlushDenormals() { _mm_setcsr(saved); }
-#elif defined(__FAST_MATH__) && defined(__aarch64__)
+#elif defined(GPURUN_FAST_MATH) && defined(__aarch64__)
     uint64_t saved;
 
 public:

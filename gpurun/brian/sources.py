@@ -56,6 +56,8 @@ def compiler_options(
     if threads > 0:
         flags.append("-fopenmp")
         link_flags.append("-fopenmp")
+    if {"-ffast-math", "-Ofast"} & set(flags):
+        flags.append("-DGPURUN_FAST_MATH")
     if debug:
         flags += ["-g", "-DDEBUG"]
     return (*flags, *_FLAGS), tuple(link_flags)
