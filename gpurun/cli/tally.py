@@ -124,10 +124,6 @@ class Tally:
         with self._lock:
             return list(self._active.values())
 
-    def busy(self) -> bool:
-        """Whether a build or a run is under way in this process."""
-        return self.building is not None or bool(self._active)
-
     def collect(self) -> None:
         """Add what children have done since the last call."""
         try:
