@@ -41,6 +41,12 @@ BaseClock* Network::mark_due()
     return clocks[first];
 }
 
+// Moments this close to the time `end` count as being at it.
+static double slack(const double end)
+{
+    return 1e-14 + 1e-15 * std::fabs(end);
+}
+
 void Network::run(const double duration, void (*report_func)(const double, const double, const double, const double), const double report_period)
 {
     gpurun::Control& control = gpurun::control();
@@ -63,7 +69,13 @@ void Network::run(const double duration, void (*report_func)(const double, const
     }
     due.assign(clocks.size(), 0);
     for (size_t c = 0; c < clocks.size(); c++)
-        clocks[c]->set_interval(t_start, t_end);
+    {
+        // A moment at the very end belongs to what follows, however the end was rounded;
+        // otherwise an event clock drags the others into a step that is not theirs yet.
+        const bool moments = dynamic_cast<EventClock*>(clocks[c]) != NULL;
+        clocks[c]->set_interval(t_start - (moments ? slack(t_start) : 0.0),
+                                t_end - (moments ? slack(t_end) : 0.0));
+    }
 
     if (report_func)
         report_func(0.0, 0.0, t_start, duration);
