@@ -17,12 +17,15 @@ from typing import Any
 import brian2 as b2
 import numpy as np
 from brian2 import (
+    Cylinder,
+    EventClock,
     EventMonitor,
     NeuronGroup,
     PoissonGroup,
     PoissonInput,
     PopulationRateMonitor,
     SpikeGeneratorGroup,
+    SpatialNeuron,
     SpikeMonitor,
     StateMonitor,
     Synapses,
@@ -30,7 +33,7 @@ from brian2 import (
     run,
 )
 from brian2.core.names import Nameable
-from brian2.units import Hz, ms, mV, second, volt
+from brian2.units import Hz, ms, mV, nA, second, um, volt
 
 import gpurun
 from gpurun.brian.facade import cpu_device
@@ -208,10 +211,54 @@ def everything(
     return objects
 
 
+def rare(*, seed: int | None = None) -> SimpleNamespace:
+    """Record a script with what few models have.
+
+    An event clock, a spatial neuron, a delay longer than the run, a clock slower than it,
+    a synapse that a condition switches, a group that reads another's variables.
+    """
+    new_script()
+    if seed is not None:
+        b2.seed(seed)
+    moments = EventClock(times=np.array([0.0, 0.4, 0.5, 2.2, 3.9, 4.0, 7.5, 30.0]) * ms)
+    cable = SpatialNeuron(
+        Cylinder(length=100 * um, diameter=2 * um, n=6),
+        "Im = gl*(-70*mV - v) : amp/meter**2\nI : amp (point current)\ngl : siemens/meter**2",
+        threshold="v > -60*mV",
+        threshold_location=3,
+        refractory=2 * ms,
+        method="exponential_euler",
+        name="cable",
+    )
+    cable.v = -70 * mV
+    cable.gl = 2 * b2.siemens / b2.meter**2
+    cable.I[0] = 0.3 * nA
+    pulse = cable.run_regularly("I = 0.2*nA*int(i == 0)*(1 + rand())", clock=moments)
+    ring = NeuronGroup(
+        30,
+        "dv/dt = (1.2 - v)/(8*ms) : 1 (unless refractory)",
+        threshold="v > 1",
+        reset="v = 0",
+        refractory=2 * ms,
+        method="exact",
+        name="ring",
+    )
+    ring.v = "rand()"
+    far = Synapses(ring, ring, on_pre="v_post += 0.05", delay=26 * ms, name="far")
+    far.connect(j="(i + 1) % N_post")
+    sampled = StateMonitor(ring, "v", record=[0, 7], clock=moments, name="sampled")
+    lazy = StateMonitor(ring, "v", record=[1], dt=37 * ms, name="lazy")
+    cable_spikes = SpikeMonitor(cable, name="cable_spikes")
+    ring_spikes = SpikeMonitor(ring, name="ring_spikes")
+    run(20 * ms)
+    return _objects(locals())
+
+
 @dataclass
 class Script:
-    """A built script. `objects` are its Brian objects, by name."""
+    """A built script: the name of its function, and its Brian objects by name."""
 
+    name: str
     model: gpurun.Model
     objects: SimpleNamespace = field(repr=False)
     _device: dict[str, Any] = field(repr=False)
@@ -227,7 +274,7 @@ def build(script: Callable[..., SimpleNamespace], **options: Any) -> Script:
     """Record and build `script`."""
     objects = script(**options)
     model = gpurun.build()
-    return Script(model, objects, dict(vars(cpu_device)))
+    return Script(script.__name__, model, objects, dict(vars(cpu_device)))
 
 
 @functools.cache
