@@ -205,6 +205,15 @@ void resize_2d(const Variable& variable, int64_t rows, int64_t cols) {
         array.resize(size_t(rows), size_t(cols));
 }
 
+// One more row for a monitor's matrix, without a visit to all the others.
+template <class Array>
+void grow_rows(Array& array, size_t rows, size_t cols) {
+    if (array.cols() == cols)
+        array.resize_along_first(rows);
+    else
+        array.resize(rows, cols);
+}
+
 // ---------------------------------------------------------------- snapshots
 
 // A copy of some variables. The baseline is one; named snapshots can use the same class.

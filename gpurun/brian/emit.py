@@ -20,6 +20,9 @@ from gpurun.errors import BuildError
 _EXIT = re.compile(r"(?<![\w.>])(?:std::|::)?exit\s*\(")
 _COMPLAINT = re.compile(r"(?:std::)?cout\s*<<\s*\"Error: ")
 _INCLUDE = re.compile(r"^[ \t]*#[ \t]*include[ \t]*[\"<].*$", re.MULTILINE)
+#: A StateMonitor resizes its matrices in every step, and brian2's general resize visits every
+#: row each time: time steps squared. Growing by rows alone does not.
+_GROW = re.compile(r"(\w+)\.resize\(_new_size, _num_indices\);")
 _SUPPORT_CODE = "////// SUPPORT CODE ///////"
 _FUNCTION = re.compile(
     r"^void (_(?:before_run_|run_|after_run_|debugmsg_)\w+)\(\)\s*$", re.MULTILINE
@@ -70,6 +73,7 @@ class Sources:
 
 def _tame(text: str) -> str:
     text = _EXIT.sub("::gpurun::exit_requested(", text)
+    text = _GROW.sub(r"::gpurun::grow_rows(\1, _new_size, _num_indices);", text)
     return _COMPLAINT.sub('::gpurun::complaint() << "Error: ', text)
 
 
