@@ -167,7 +167,7 @@ def _identify(words: list[str]) -> Compiler:
     path = shutil.which(words[0])
     if path is None:
         raise ToolchainError(f"{shown}: there is no such program", missing=words[0], fix="")
-    command = (os.path.abspath(path), *words[1:])  # noqa: PTH100 (keeps the name ccache goes by)
+    command = (os.path.abspath(path), *words[1:])
     try:
         first = _ask([*command, "--version"])
         target = _ask([*command, "-dumpmachine"])
