@@ -301,6 +301,9 @@ class Instance:
             array = self._read(number, info.kind, info.numpy_dtype, view=lend)
             if lend:
                 array.flags.writeable = False
+        if info.kind == "dynamic2d" and not len(array):
+            # Before the first step a monitor's matrix does not know its width yet
+            return np.empty((0, info.shape[1]), info.numpy_dtype)
         return array.reshape(info.shape) if info.kind == "static" else array
 
     def baseline_size(self, number: int) -> int:
