@@ -41,11 +41,12 @@ def choose_display(tally: Tally, *, quiet: bool) -> Display:
     """Return the display that fits where stderr goes."""
     if quiet:
         return Silence()
-    terminal = sys.stderr is not None and sys.stderr.isatty()
-    if terminal and os.environ.get("TERM", "dumb") != "dumb":
+    stream = sys.stderr
+    # It is None where a process has no stderr at all.
+    if stream is not None and stream.isatty() and os.environ.get("TERM", "dumb") != "dumb":
         from gpurun.cli.terminal import BottomLine
 
-        return BottomLine(tally, sys.stderr.fileno())
+        return BottomLine(tally, stream.fileno())
     return PlainLines(tally)
 
 

@@ -110,8 +110,10 @@ class BottomLine:
         self._write(f"{text}{_SAVE}\x1b[{rows};1H\x1b[2K{line}{_RESTORE}")
 
     def _write(self, text: str) -> None:
+        data = text.encode("utf-8", "replace")
         with contextlib.suppress(OSError):
-            os.write(self._descriptor, text.encode("utf-8", "replace"))
+            while data:
+                data = data[os.write(self._descriptor, data) :]
 
     def _render(self, width: int) -> str:
         console = Console(file=io.StringIO(), force_terminal=True, width=width, height=1)
