@@ -419,7 +419,9 @@ GPURUN_EXPORT int32_t gpurun_run(double duration, int32_t advance, double maximu
     return status;
 }
 
-GPURUN_EXPORT void gpurun_stop() { gpurun::control().stop_requested = true; }
+GPURUN_EXPORT void gpurun_stop(int32_t request) {
+    gpurun::control().stop_requested = request != 0;
+}
 
 GPURUN_EXPORT int32_t gpurun_profile(int64_t index, const char** name, double* seconds) {
     static const struct { const char* name; std::chrono::nanoseconds* spent; } entries[] = {

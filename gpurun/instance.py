@@ -269,9 +269,10 @@ class Instance:
         self._random_state = self.library.random_state()
         self._library = None
 
-    def stop(self) -> None:
-        if self._library is not None:
-            self._library.stop()
+    def stop(self, request: bool = True) -> None:
+        library = self._library
+        if library is not None:
+            library.stop(request)
 
     # -- reading --------------------------------------------------------------
 

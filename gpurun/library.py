@@ -83,7 +83,7 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
             ctypes.POINTER(_RunInfo),
         ],
     ),
-    "gpurun_stop": (None, []),
+    "gpurun_stop": (None, [_int32]),
     "gpurun_profile": (
         _int32,
         [_int64, ctypes.POINTER(_text), ctypes.POINTER(_double)],
@@ -322,13 +322,22 @@ class Library:
         progress: Callable[[float, float], bool] | None = None,
         output: Path | None = None,
     ) -> RunInfo:
-        """Run the time loop; `progress(completed, elapsed)` returns true to stop it."""
+        """Run the time loop; `progress(completed, elapsed)` returns true to stop it.
+
+        An exception in `progress` stops the run as well, and is raised here.
+        """
         info = _RunInfo()
-        callback = _Progress(
-            (lambda completed, elapsed, user: int(bool(progress(completed, elapsed))))
-            if progress is not None
-            else 0
-        )
+        problems: list[BaseException] = []
+
+        def tell(completed: float, elapsed: float, user: Any) -> int:
+            assert progress is not None
+            try:
+                return int(bool(progress(completed, elapsed)))
+            except BaseException as problem:  # it cannot pass through the native call
+                problems.append(problem)
+                return 1
+
+        callback = _Progress(tell if progress is not None else 0)
         status = self.call(
             "run",
             -1.0 if duration is None else duration,
@@ -340,10 +349,13 @@ class Library:
             None if output is None else os.fsencode(output),
             ctypes.byref(info),
         )
+        if problems:
+            raise problems[0]
         return RunInfo(info.loop_seconds, info.completed, info.t, info.steps, status == _STOPPED)
 
-    def stop(self) -> None:
-        self._library.gpurun_stop()
+    def stop(self, request: bool = True) -> None:
+        """Stop the run that is under way, or the next one; forget that if not `request`."""
+        self._library.gpurun_stop(int(request))
 
     def profile(self) -> list[tuple[str, float]]:
         """(code object, seconds spent) of the last run, for profiled code objects."""

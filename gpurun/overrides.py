@@ -7,6 +7,7 @@ of `Write` and `Resize` steps that cannot fail for a reason the user could mend.
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -82,6 +83,16 @@ class Write:
     resize: bool = False
 
 
+def shown(value: Any) -> str:
+    """`value` for a message: its repr where that is short, else its type.
+
+    The repr of a Brian object may read from the session that is at work.
+    """
+    if value is None or isinstance(value, str | bytes | int | float | complex):
+        return reprlib.repr(value)
+    return f"an object of type {type(value).__name__}"
+
+
 def pairs(
     entries: Mapping[Any, Any] | Iterable[tuple[Any, Any]] | None,
 ) -> list[tuple[Any, Any]]:
@@ -98,14 +109,14 @@ def pairs(
         return list(entries.items())
     if isinstance(entries, str) or not isinstance(entries, Iterable):
         raise OverrideError(
-            f"Overrides are a mapping or a list of (key, value) pairs, not {entries!r}.",
-            name=str(entries),
+            f"Overrides are a mapping or a list of (key, value) pairs, not {shown(entries)}.",
+            name=shown(entries),
         )
     found = list(entries)
     for entry in found:
         if not isinstance(entry, tuple | list) or len(entry) != 2:
             raise OverrideError(
-                f"Each override is a pair of key and value, not {entry!r}.", name=str(entry)
+                f"Each override is a pair of key and value, not {shown(entry)}.", name=shown(entry)
             )
     return [(key, value) for key, value in found]
 
@@ -127,8 +138,8 @@ def resolve(manifest: Manifest, key: Any, resolver: Resolver | None) -> Target:
     else:
         hint = "names such as 'group.v' (this Model was unpickled and knows no Brian objects)"
     raise UnknownVariableError(
-        f"{key!r} of type {type(key).__name__} is no key for a variable. Use {hint}.",
-        name=str(key),
+        f"Not a key for a variable: {shown(key)}. Use {hint}.",
+        name=shown(key),
         candidates=(),
     )
 

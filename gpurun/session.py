@@ -28,7 +28,7 @@ from gpurun.errors import (
 from gpurun.instance import Instance
 from gpurun.library import RunInfo
 from gpurun.model import Model, VariableInfo, register
-from gpurun.overrides import Planner, Target, Write, resolve
+from gpurun.overrides import Planner, Target, Write, resolve, shown
 from gpurun.results import MonitorRecord, RunResult
 from gpurun.values import check_dimensions, check_seed
 
@@ -88,6 +88,9 @@ class Session:
         self._pid = os.getpid()
         self._closed = False
         self._overridden: set[str] = set()
+        #: Values of overridden TimedArrays that are in force, by name.
+        self._timed_arrays: dict[str, np.ndarray] = {}
+        self._stop_requested = False
         self._has_run = False
 
     # -- life -----------------------------------------------------------------
@@ -126,6 +129,7 @@ class Session:
         try:
             if self._closed and not allow_closed:
                 raise SessionClosedError("This session has been closed; open a new one.")
+            self._stop_requested = False
             yield
         finally:
             self._lock.release()
@@ -214,7 +218,7 @@ class Session:
             writes = planner.plan(overrides)
             keep = self._carried(carry)
             targets = self._targets(record)
-            self._notify_before(planner)
+            self._notify_before(planner, keep)
             reset_from = time.perf_counter()
             self._instance.begin(keep=keep)
             upload_from = time.perf_counter()
@@ -269,6 +273,7 @@ class Session:
             targets = self._targets(record)
             wanted = self.model.manifest.duration if seconds is None else seconds
             self._instance.ensure_started()
+            self._tell_timed_arrays()
             now = time.perf_counter()
             info = self._loop(seconds, wanted, advance=True, progress=progress)
             return self._result(info, targets, view, None, wanted, started, now, now, now)
@@ -276,6 +281,7 @@ class Session:
     def stop(self) -> None:
         """Stop the run that is under way in another thread after its present step."""
         if self._lock.locked():
+            self._stop_requested = True
             self._instance.stop()
 
     def read(self, key: Any, *, view: bool = False) -> np.ndarray:
@@ -323,9 +329,19 @@ class Session:
         """(code object, seconds) of the last run, where the script asked for profiling."""
         return self._instance.profile
 
-    def _notify_before(self, planner: Planner) -> None:
+    def _notify_before(self, planner: Planner, keep: Iterable[int] = ()) -> None:
+        names = {self.model.manifest.variables[number].name for number in keep}
+        carried = {
+            name: values
+            for name, values in self._timed_arrays.items()
+            if self.model.manifest.timed_arrays[name] in names
+        }
+        self._timed_arrays = {**carried, **planner.timed_arrays}
+        self._tell_timed_arrays()
+
+    def _tell_timed_arrays(self) -> None:
         if self.model.resolver is not None:
-            self.model.resolver.before_run(self, planner.timed_arrays)
+            self.model.resolver.before_run(self, self._timed_arrays)
 
     def _loop(
         self,
@@ -350,6 +366,11 @@ class Session:
                     events.emit(events.RunProgress(completed, elapsed))
                     return bool(progress is not None and progress(completed, elapsed))
 
+                # Forget a request that came after the end of an earlier loop, and keep one
+                # that came since this call began, perhaps to a copy that was reloaded since
+                self._instance.stop(False)
+                if self._stop_requested:
+                    self._instance.stop()
                 info = self._instance.run(seconds, advance=advance, progress=tell, **options)
         finally:
             if self.model.resolver is not None:
@@ -527,13 +548,12 @@ def _label(target: Target) -> str:
 
 
 def _as_list(entries: Any, what: str) -> list[Any]:
-    if isinstance(entries, str) or not isinstance(entries, Iterable):
-        raise OverrideError(
-            f"{what} is a list of variables, not {entries!r}. Write {what}=[...].", name=what
-        )
     # A VariableView is iterable but stands for one variable.
-    if hasattr(entries, "variable") and hasattr(entries, "group_name"):
-        raise OverrideError(f"{what} is a list of variables. Write {what}=[...].", name=what)
+    one_variable = hasattr(entries, "variable") and hasattr(entries, "group_name")
+    if one_variable or isinstance(entries, str) or not isinstance(entries, Iterable):
+        raise OverrideError(
+            f"{what} is a list of variables, not {shown(entries)}. Write {what}=[...].", name=what
+        )
     return list(entries)
 
 

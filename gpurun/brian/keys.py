@@ -51,6 +51,7 @@ class BrianResolver:
 
     def __init__(self, device: Any, description: Description) -> None:
         self._device = weakref.proxy(device)
+        self._description = description
         self._names = description.names
         self._timed_arrays = description.timed_arrays
         self._manifest = description.manifest
@@ -134,7 +135,9 @@ class BrianResolver:
 
     def after_run(self, session: Any) -> None:
         """Brian objects read from `session` from now on."""
-        self._device.reads_from(session)
+        # Unless the device knows another script by now
+        if self._device.model_description is self._description:
+            self._device.reads_from(session)
 
 
 def _subgroup_range(view: VariableView, name: str) -> tuple[int, int] | None:
