@@ -24,8 +24,8 @@ from brian2 import (
     PoissonGroup,
     PoissonInput,
     PopulationRateMonitor,
-    SpikeGeneratorGroup,
     SpatialNeuron,
+    SpikeGeneratorGroup,
     SpikeMonitor,
     StateMonitor,
     Synapses,
@@ -149,9 +149,7 @@ def everything(
     direct = Synapses(early, late, "w : volt", on_pre="v_post += w", name="direct")
     direct.connect(p=0.4)
     direct.w = "0.5*mV*rand()"
-    fixed = Synapses(
-        gen, exc, on_pre="v_post += 2*mV", delay=given["fixed"] * second, name="fixed"
-    )
+    fixed = Synapses(gen, exc, on_pre="v_post += 2*mV", delay=given["fixed"] * second, name="fixed")
     fixed.connect(j="(3*i) % N_post")
     spread = Synapses(inp, exc, "w : 1", on_pre="v_post += w*mV", name="spread")
     spread.connect(p=0.5)
@@ -252,6 +250,52 @@ def rare(*, seed: int | None = None) -> SimpleNamespace:
     ring_spikes = SpikeMonitor(ring, name="ring_spikes")
     run(20 * ms)
     return _objects(locals())
+
+
+def noisy(
+    *,
+    seed: int | None = None,
+    last_seed: int | None = None,
+    random_setup: bool = True,
+    weight: float = 0.1,
+    **options: Any,
+) -> SimpleNamespace:
+    """Record a small script with noise, that compiles in a few seconds.
+
+    Parameters
+    ----------
+    seed, last_seed : int, optional
+        Given to Brian's ``seed`` at the beginning and right before ``run()``.
+    random_setup : bool
+        Whether the set-up draws initial values and connectivity.
+    weight : float
+        Of the synapses; data, not code.
+    **options
+        For ``set_device``.
+    """
+    new_script(**options)
+    if seed is not None:
+        b2.seed(seed)
+    cells = NeuronGroup(
+        10,
+        "dv/dt = (drive - v)/(10*ms) + 0.3*xi/sqrt(10*ms) : 1\ndrive : 1\nlabel : integer",
+        threshold="v > 1",
+        reset="v = 0",
+        method="euler",
+        name="cells",
+    )
+    cells.drive = np.linspace(0.5, 2, 10)
+    if random_setup:
+        cells.v = "rand()"
+    links = Synapses(cells, cells, "w : 1", on_pre="v_post += w", name="links")
+    links.connect(p=0.3) if random_setup else links.connect(j="(i + 1) % N_post")
+    links.w = np.array(weight)
+    fired = SpikeMonitor(cells, name="fired")
+    if last_seed is not None:
+        b2.seed(last_seed)
+    objects = _objects(locals())
+    run(10 * ms)
+    return objects
 
 
 @dataclass

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
+from gpurun.model import digest_arrays
 from gpurun.session import Session
 
 State = Mapping[str, np.ndarray]
@@ -37,3 +38,8 @@ def assert_same(one: State, other: State, *, but: Collection[str] = ()) -> None:
     """Fail with the names that differ, and their values, unless the states are equal."""
     wrong = [name for name in differing(one, other) if name not in but]
     assert not wrong, "\n".join(f"{name}: {one[name]} != {other[name]}" for name in wrong)
+
+
+def digest(values: State) -> str:
+    """A short text that differs when the states do."""
+    return digest_arrays(values)

@@ -57,17 +57,20 @@ OVERRIDES: dict[str, Draw] = {
     "exc.tau[10:]": lambda o, n, r: (o.late.tau, _uniform(5, 15, 10, r) * ms),
     # delays: where there was none, scalar and one per synapse; most longer than in the script
     "direct_pre.delay": lambda o, n, r: (
-        o.direct.delay, _uniform(0, 7, n["direct_pre.delay"], r) * ms
+        o.direct.delay,
+        _uniform(0, 7, n["direct_pre.delay"], r) * ms,
     ),
     "fixed_pre.delay": lambda o, n, r: ("fixed.delay", r.uniform(0, 6e-3)),
     "spread_pre.delay": lambda o, n, r: (
-        o.spread.delay, _uniform(0, 12, n["spread_pre.delay"], r) * ms
+        o.spread.delay,
+        _uniform(0, 12, n["spread_pre.delay"], r) * ms,
     ),
     "stdp_deliver.delay": lambda o, n, r: (o.stdp.deliver.delay, r.uniform(0, 9) * ms),
     "stdp_learn.delay": lambda o, n, r: (o.stdp.learn.delay, r.uniform(0, 2) * ms),
     "stdp_post.delay": lambda o, n, r: ("stdp.post.delay", _uniform(0, 4e-3, 100, r)),
     "multi_pre.delay": lambda o, n, r: (
-        o.multi.delay, _uniform(0, 5, n["multi_pre.delay"], r) * ms
+        o.multi.delay,
+        _uniform(0, 5, n["multi_pre.delay"], r) * ms,
     ),
     # inputs
     "stim": lambda o, n, r: (o.stim, _uniform(0, 8e-3, 10, r) * volt),

@@ -63,7 +63,7 @@ def alone(script: models.Script, overrides: Any, seed: int, **options: Any) -> d
         return state(session)
 
 
-@hypothesis.settings(max_examples=40)
+@hypothesis.settings(max_examples=100)
 @hypothesis.given(earlier=st.lists(RUNS, min_size=1, max_size=8), names=NAMES, seed=SEEDS)
 def test_a_run_after_others_equals_it_alone(
     script: models.Script, earlier: list[Any], names: set[str], seed: int
