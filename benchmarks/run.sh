@@ -1,7 +1,9 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Measures the named cases (default: all) and updates docs/benchmarks.md.
-# Options: --quick for a trial; see `python -m gpurun.bench --help`.
-set -eu
-cd "$(dirname "$0")/.."
+#
+#   benchmarks/run.sh                       measure, store the report, update the page
+#   benchmarks/run.sh presentation --quick  a trial of a few minutes; not for the page
+source "$(dirname "${BASH_SOURCE[0]}")/../ci/lib.sh"
+
 [ $# -gt 0 ] || set -- presentation --page
-exec uv run --no-sync python -m gpurun.bench "$@"
+exec uv run python -m gpurun.bench "$@"

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # brian2's own standalone tests, on brian2's device and on gpurun, compared test by test.
 #
 #   ci/conformance.sh                 all three configurations, then the comparison (about
@@ -8,13 +8,13 @@
 #                                     part of one configuration: upstream, device, standin
 #   ci/conformance.sh compare         only compare, and write docs/conformance.md
 #
-# Results are kept in build/conformance; remove it to start afresh.
-set -eu
-cd "$(dirname "$0")/.."
-PYTHON=${PYTHON:-uv run --no-sync python}
-if [ "${1:-all}" = sample ]; then
+# Results are kept in build/conformance; remove it to start afresh. More options:
+# ci/conformance.sh --help
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+if [ "${1:-}" = sample ]; then
     shift
-    exec $PYTHON -m pytest tests/cpp/test_conformance_sample.py "$@"
+    exec uv run pytest tests/cpp/test_conformance_sample.py "$@"
 fi
 [ $# -gt 0 ] || set -- upstream device standin compare
-exec $PYTHON -m tests.conformance "$@"
+exec uv run python -m tests.conformance "$@"
