@@ -23,6 +23,7 @@ from gpurun import build as _build_module  # registers with gpurun.model
 from gpurun import session as _session_module
 from gpurun.errors import GpurunError
 from gpurun.model import Model
+from gpurun.registration import register_device
 from gpurun.results import MonitorRecord, RunResult
 from gpurun.session import Session
 
@@ -61,16 +62,6 @@ def build() -> Model:
     return build_active()
 
 
-def _install() -> None:
-    try:
-        from gpurun.brian.facade import install
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in ("brian2", "sympy", "Cython"):
-            raise
-        return  # a worker without brian2 can still use pickled models
-    install()
-
-
 def __getattr__(name: str) -> Any:
     if name == "datasets":
         from importlib import import_module
@@ -79,4 +70,4 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'gpurun' has no attribute {name!r}")
 
 
-_install()
+register_device()

@@ -92,9 +92,11 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
     def activate(self, build_on_run: bool = True, **kwargs: Any) -> None:
         for option in _OWN_OPTIONS:
             kwargs.pop(option, None)
+        # Activating makes the default clock, whose initial values are in the queue afterwards
+        begun = self.has_been_run or bool(self.main_queue)
         super().activate(build_on_run=build_on_run, **kwargs)
         seed = settings().seed
-        if seed is not None and not self.main_queue and not self.has_been_run:
+        if seed is not None and not begun:
             self.seed(seed)
 
     def __getstate__(self) -> dict[str, Any]:
