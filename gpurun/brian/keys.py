@@ -61,6 +61,11 @@ class BrianResolver:
             for name, array in description.timed_arrays.items()
         }
         self._replaced: set[str] = set()
+        # First element and size of subgroups: known also when the device has another script
+        self._ranges = {
+            variable: (int(start), int(np.prod(variable.size)))
+            for variable, _, start in device.arange_arrays
+        }
 
     # -- keys -------------------------------------------------------------------
 
@@ -119,8 +124,16 @@ class BrianResolver:
     def _array(self, variable: Any, view: VariableView | None, *, require_unit: bool) -> Target:
         name = self._names[variable]
         selection = None
-        if view is not None and view.index_var_name == "_sub_idx" and not variable.scalar:
-            selection = _subgroup_range(view, name)
+        if view is not None and not variable.scalar:
+            if view.index_var_name == "_sub_idx":
+                selection = self._ranges.get(view.index_var) or _subgroup_range(view, name)
+            elif view.index_var_name != "_idx":
+                label = f"{view.group_name}.{view.name}"
+                raise OverrideError(
+                    f"'{label}' shows '{name}' through indices of '{view.group_name}', one value "
+                    f"for several elements perhaps. Use '{name}' itself.",
+                    name=label,
+                )
         return Target(name, "variable", selection, require_unit)
 
     # -- Brian's view -----------------------------------------------------------
