@@ -120,7 +120,7 @@ def everything(
         namespace={"ceiling": 10 * mV},
     )
     exc.run_on_event("high", "highs += 1")
-    exc.run_regularly("drive = drive*0.98 + rand()*0.1*mV", dt=0.7 * ms)
+    exc.run_regularly("drive = drive*0.98 + rand()*0.1*mV", dt=0.7 * ms, name="regular")
     exc.tau = "10*ms + i*0.3*ms"
     exc.sigma = 1 * mV
     exc.drive = "8*mV + 4*mV*rand()"
