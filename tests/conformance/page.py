@@ -53,7 +53,7 @@ def render(
         places = sorted({f"`{one.configuration}`, phase {one.phase}" for one in found})
         parts += [
             f"### {number}. {_title(found)}\n",
-            f"In {'; '.join(places)}. {reason.why.strip()}\n",
+            f"In {'; '.join(places)}. {' '.join(reason.why.split())}\n",
             _list(found),
         ]
     return "\n".join(parts)
@@ -99,7 +99,6 @@ def _totals(results: Mapping[str, Results]) -> str:
                     str(engines["gpurun"]),
                     str(engines["program"] + engines["both"]),
                     str(engines["none"]),
-                    f"{sum(result.seconds for result in own) / 60:.1f}",
                 )
             )
     head = (
@@ -110,7 +109,6 @@ def _totals(results: Mapping[str, Results]) -> str:
         "Run by gpurun",
         "Run by brian2's program",
         "Run nothing",
-        "Minutes",
     )
     return _table(head, rows)
 
