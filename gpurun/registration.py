@@ -47,7 +47,7 @@ class _AfterBrian(MetaPathFinder):
 
 def register_device() -> None:
     """Make ``set_device("gpurun")`` work, whichever package is imported first."""
-    if "brian2" in sys.modules:
+    if sys.modules.get("brian2") is not None:  # None blocks its import
         _install()
     else:
         sys.meta_path.insert(0, _AfterBrian())
