@@ -230,6 +230,12 @@ class Planner:
         self.all_nonfinite = allow_nonfinite is True
         self.nonfinite: set[str] = set()
         if not isinstance(allow_nonfinite, bool):
+            if isinstance(allow_nonfinite, str) or not isinstance(allow_nonfinite, Iterable):
+                raise OverrideError(
+                    "allow_nonfinite is True, False or a list of variables, not "
+                    f"{shown(allow_nonfinite)}.",
+                    name="allow_nonfinite",
+                )
             self.nonfinite = {resolve(manifest, key, resolver).name for key in allow_nonfinite}
         #: Values of overridden TimedArrays, by name, in their own shape.
         self.timed_arrays: dict[str, np.ndarray] = {}
@@ -284,9 +290,13 @@ class Planner:
     def _variable(self, target: Target, value: Any) -> list[Write]:
         info = self._info(target.name)
         if not info.writable:
+            owner = target.name.rpartition(".")[0]
+            hint = ""
+            if owner in self.manifest.spike_generators:
+                hint = f" Override '{owner}' with a pair (indices, times)."
             raise ReadOnlyVariableError(
                 f"'{target.name}' is read-only: it is computed or recorded by the model and cannot "
-                "be set.",
+                f"be set.{hint}",
                 name=target.name,
             )
         self._check_unit(target, value, info)

@@ -497,9 +497,13 @@ class Session:
                     numbers_.append(self._number(name))
             else:
                 name = self._variable_name(target)
-                if self._info(name).role == "clock":
+                info = self._info(name)
+                if not info.writable:
+                    belongs = {"clock": "belongs to a clock", "monitor": "belongs to a monitor"}
                     raise ReadOnlyVariableError(
-                        f"'{name}' belongs to a clock and cannot be carried.", name=name
+                        f"'{name}' {belongs.get(info.role, 'is read-only')} and cannot be carried. "
+                        "Use advance() to go on from where a run ended.",
+                        name=name,
                     )
                 numbers_.append(self._number(name))
         return numbers_
@@ -515,12 +519,7 @@ class Session:
         if duration is None:
             return None
         check_dimensions("duration", duration, _SECOND, "second", require_unit=False)
-        try:
-            seconds = float(np.asarray(duration))
-        except (TypeError, ValueError):
-            raise DurationError(
-                f"A duration is a number of seconds, not {duration!r}.", duration=duration
-            ) from None
+        seconds = _number_of_seconds(duration)
         if not math.isfinite(seconds) or seconds < 0:
             raise DurationError(
                 f"A duration is finite and not negative, got {seconds:g} s.", duration=seconds
@@ -528,8 +527,16 @@ class Session:
         steps = [dt for dt in manifest.clocks.values() if dt > 0 and math.isfinite(dt)]
         if steps:
             dt = min(steps)
+            if seconds / dt > 2**53:
+                raise DurationError(
+                    f"A duration of {seconds:g} s has more time steps of {dt:g} s than can be "
+                    "counted.",
+                    duration=seconds,
+                    dt=dt,
+                )
             count = round(seconds / dt)
-            if abs(count * dt - seconds) > 1e-6 * dt:
+            # Far from zero the numbers themselves are coarser than the tolerance
+            if abs(count * dt - seconds) > 1e-6 * dt + 4 * math.ulp(seconds):
                 below = math.floor(seconds / dt) * dt
                 raise DurationError(
                     f"A duration is a multiple of the time step {dt:g} s; {seconds:g} s is not. "
@@ -538,6 +545,18 @@ class Session:
                     dt=dt,
                 )
         return seconds
+
+
+def _number_of_seconds(duration: Any) -> float:
+    try:
+        array = np.asarray(duration)
+    except ValueError:  # a list of lists of different lengths
+        array = np.asarray(None)
+    if array.ndim or array.dtype.kind not in "iuf":
+        raise DurationError(
+            f"A duration is a number of seconds, not {shown(duration)}.", duration=shown(duration)
+        )
+    return float(array)
 
 
 def _label(target: Target) -> str:
