@@ -298,6 +298,25 @@ def noisy(
     return objects
 
 
+def two_runs() -> SimpleNamespace:
+    """Record a script of two runs, 3 and 5 ms, with set-up code between them."""
+    new_script()
+    cells = NeuronGroup(
+        4,
+        "dv/dt = -v/(5*ms) + 0.1*xi/sqrt(ms) : 1\ngain : 1",
+        threshold="v > 0.9",
+        reset="v = 0",
+        method="euler",
+        name="cells",
+    )
+    cells.v = "i*0.2"
+    fired = SpikeMonitor(cells, name="fired")
+    run(3 * ms)
+    cells.v = "v + gain*rand()"
+    run(5 * ms)
+    return _objects(locals())
+
+
 @dataclass
 class Script:
     """A built script: the name of its function, and its Brian objects by name."""
