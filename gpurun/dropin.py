@@ -12,7 +12,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from gpurun.errors import ShapeMismatchError
 from gpurun.model import Model
+from gpurun.overrides import Write
 from gpurun.results import RunResult
 from gpurun.session import Progress, Session
 
@@ -64,13 +66,21 @@ class DropInSession(Session):
         """
         with self._exclusive():
             started = time.perf_counter()
+            manifest = self.model.manifest
+            overrides = list(overrides)
+            redraw = manifest.setup_random and not self._first
             planner = self._planner(allow_nonfinite)
-            writes = planner.plan(list(overrides))
+            writes: list[Write] = []
+            try:
+                writes = planner.plan(overrides)
+            except ShapeMismatchError:
+                if not redraw:  # else the number of synapses is not known yet
+                    raise
             self._notify_before(planner)
             reset_from = time.perf_counter()
-            manifest = self.model.manifest
-            if manifest.setup_random and not self._first:
+            if redraw:
                 self._instance.draw_again()
+                writes = self._planner(allow_nonfinite, self._instance.size).plan(overrides)
             else:
                 self._instance.begin()
                 if manifest.seeded or self._first:

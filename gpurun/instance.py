@@ -313,6 +313,10 @@ class Instance:
         frozen = self.data.frozen.get(info.name)
         return int(np.prod(info.shape)) if frozen is None else int(frozen.size)
 
+    def size(self, number: int) -> int:
+        """Number of elements a variable has now."""
+        return int(np.prod(self.library.shape(number)))
+
     @property
     def profile(self) -> list[tuple[str, float]]:
         """(code object, seconds) of the last run, for profiled code objects."""

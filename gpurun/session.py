@@ -304,11 +304,15 @@ class Session:
 
     # -- parts of a run -------------------------------------------------------
 
-    def _planner(self, allow_nonfinite: bool | Iterable[Any]) -> Planner:
+    def _planner(
+        self,
+        allow_nonfinite: bool | Iterable[Any],
+        size: Callable[[int], int] | None = None,
+    ) -> Planner:
         return Planner(
             self.model.manifest,
             self.model.index,
-            self._instance.baseline_size,
+            size or self._instance.baseline_size,
             self.model.resolver,
             allow_nonfinite,
         )
