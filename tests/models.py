@@ -46,8 +46,13 @@ DT = 0.1e-3
 
 def new_script(**options: Any) -> None:
     """Forget the last script and start a new one on the device ``gpurun``."""
+    if b2.get_device() is not cpu_device:
+        # The first activation of a process records one line more
+        b2.set_device("gpurun", build_on_run=False)
     b2.device.reinit()
     b2.set_device("gpurun", **{"build_on_run": False, **options})
+    # Names that Brian makes up are then the same as in a new process, and so is the code
+    Nameable.__instances__().clear()
     b2.start_scope()
     b2.prefs.codegen.cpp.extra_compile_args_gcc = FLAGS
     b2.defaultclock.dt = DT * second

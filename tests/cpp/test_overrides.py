@@ -89,17 +89,14 @@ def test_all_overrides_equal_the_script_that_sets_them(script: models.Script) ->
     """One comparison for all: a value that is lost or late changes some spike."""
     other = models.build(models.everything, seed=SEED, values=VALUES, last=set_in_script)
     o = script.objects
-    # Names that cannot be chosen differ between two scripts in one process
-    assert o.noise.name != other.objects.noise.name
     with script.model.session() as session, other.model.session() as reference:
         session.run(as_overrides(o), seed=1, duration=0.05)
         reference.run(seed=1, duration=0.05)
         one, two = state(session), state(reference)
-        names = {name for name in one.keys() & two.keys() if not name.startswith("_static_array")}
-        assert len(names) > 140
+        # Other set-up code has other static arrays
+        names = {name for name in one if not name.startswith("_static_array")}
+        assert len(names) > 150
         assert_same({n: one[n] for n in names}, {n: two[n] for n in names})
-        weight = reference.read(f"{other.objects.noise.name}._{other.objects.noise.name}_weight")
-        assert session.read(f"{o.noise.name}._{o.noise.name}_weight") == weight
         # Each of them counts
         for left_out in range(len(as_overrides(o))):
             some = [pair for number, pair in enumerate(as_overrides(o)) if number != left_out]
