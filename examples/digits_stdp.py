@@ -16,7 +16,20 @@ import argparse
 import time
 from pathlib import Path
 
-from brian2 import *
+import numpy as np
+from brian2 import (
+    Hz,
+    NeuronGroup,
+    PoissonGroup,
+    SpikeMonitor,
+    Synapses,
+    defaultclock,
+    ms,
+    mV,
+    run,
+    second,
+    set_device,
+)
 
 import gpurun
 from gpurun.config import settings
@@ -27,7 +40,7 @@ CLASSES = 10
 
 # -- the model ---------------------------------------------------------------
 
-# Neurons, as in the paper.
+# As in the program that the paper's authors published.
 v_rest_e, v_reset_e, v_thresh_e = -65 * mV, -65 * mV, -52 * mV
 v_rest_i, v_reset_i, v_thresh_i = -60 * mV, -45 * mV, -40 * mV
 refractory_e, refractory_i = 5 * ms, 2 * ms
@@ -36,7 +49,7 @@ E_exc, E_inh = 0 * mV, -100 * mV
 tau_ge, tau_gi = 1 * ms, 2 * ms
 drive_weight = 10.4
 
-# Chosen for 64 pixels and a few thousand presentations (the paper: 784 and 180,000).
+# Chosen for 64 pixels and a few thousand presentations (the paper: 784 pixels, 60,000 images).
 tau_theta = 500 * second
 tau_x, x_target, eta = 20 * ms, 0.22, 0.0168
 gain = 3.5  # conductance that an input spike adds through a weight of 1
