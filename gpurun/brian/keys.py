@@ -127,7 +127,7 @@ class BrianResolver:
         if view is not None and not variable.scalar:
             if view.index_var_name == "_sub_idx":
                 selection = self._ranges.get(view.index_var) or _subgroup_range(view, name)
-            elif view.index_var_name != "_idx":
+            elif view.index_var_name != "_idx" and not name.startswith(f"{view.group_name}."):
                 label = f"{view.group_name}.{view.name}"
                 raise OverrideError(
                     f"'{label}' shows '{name}' through indices of '{view.group_name}', one value "
