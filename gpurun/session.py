@@ -591,7 +591,8 @@ def _interruptible() -> Iterator[threading.Event]:
         yield interrupted
         return
     previous = signal.getsignal(signal.SIGINT)
-    if previous is None:  # not installed from Python: leave it alone
+    # Installed by C code, or ignored as under nohup: leave it alone
+    if previous is None or previous == signal.SIG_IGN:
         yield interrupted
         return
     signal.signal(signal.SIGINT, lambda number, frame: interrupted.set())
