@@ -322,6 +322,75 @@ def two_runs() -> SimpleNamespace:
     return _objects(locals())
 
 
+def cpp_function(code: str, name: str, *units: Any, result: Any = 1) -> b2.Function:
+    """Return a function for equations that exists only in C++."""
+
+    def in_python(*arguments: Any) -> Any:
+        raise NotImplementedError
+
+    function = b2.Function(in_python, arg_units=list(units), return_unit=result)
+    function.implementations.add_implementation("cpp", code, name=name)
+    return function
+
+
+#: What the function of `tripping` does for each value of `mode`.
+TRIPS = {
+    1: 'throw std::runtime_error("out of luck");',
+    2: "exit(1);",
+    3: "std::exit(4);",
+    4: "throw 5;",
+    5: "throw std::bad_alloc();",
+    6: "std::vector<double>().at(3);",
+}
+
+
+def tripping() -> SimpleNamespace:
+    """Record a script whose C++ function fails as `mode` says once ``t`` exceeds `after`."""
+    new_script()
+    cases = "\n".join(f"case {mode}: {code} break;" for mode, code in TRIPS.items())
+    code = f"""
+    double trip(const int mode, const double t, const double after)
+    {{
+        if (t > after)
+            switch (mode) {{ {cases} default: break; }}
+        return 0.001;
+    }}
+    """
+    cells = NeuronGroup(
+        4,
+        "dv/dt = -v/(5*ms) + 0.1*xi/sqrt(ms) : 1\nmode : integer\nafter : 1",
+        threshold="v > 0.2",
+        reset="v = 0",
+        method="euler",
+        name="cells",
+    )
+    cells.namespace["trip"] = cpp_function(code, "trip", 1, 1, 1)
+    cells.run_regularly("v += trip(mode, t/ms, after)", dt=DT * second)
+    links = Synapses(cells, cells, on_pre="v_post += 0.1", delay=1 * ms, name="links")
+    links.connect()
+    fired = SpikeMonitor(cells, name="fired")
+    run(5 * ms)
+    return _objects(locals())
+
+
+def counting() -> SimpleNamespace:
+    """Record a noisy script whose C++ function counts its calls in a static variable."""
+    new_script()
+    code = """
+    double calls(const double x)
+    {
+        static double count = 0;
+        return count += 1;
+    }
+    """
+    cells = NeuronGroup(3, "dv/dt = xi/sqrt(ms) : 1\nn : 1\nw : 1", method="euler", name="cells")
+    cells.namespace["calls"] = cpp_function(code, "calls", 1)
+    cells.run_regularly("n = calls(v)", dt=DT * second)
+    trace = StateMonitor(cells, "v", record=[1], name="trace")
+    run(5 * ms)
+    return _objects(locals())
+
+
 @dataclass
 class Script:
     """A built script: the name of its function, and its Brian objects by name."""
