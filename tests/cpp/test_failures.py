@@ -203,7 +203,7 @@ try:
         session.run(duration=0.005)
         result = session.advance(1e7, progress=progress)
     else:
-        result = session.run({"cells.drive": 1.5, "links.delay": 0.5}, duration=1e7, progress=progress)
+        result = session.run({"links.delay": 0.5}, duration=1e7, progress=progress)
     print("not interrupted", result.completed)
 except KeyboardInterrupt:
     print("interrupted", session.t > 0)
