@@ -134,7 +134,7 @@ class Learner:
         # The thresholds shall end where they are useful, however long the training is, and
         # the more neurons there are, the fewer images each of them wins.
         self.theta_plus = self.theta_rise * neurons / presentations
-        self.weights = np.random.default_rng(seed).uniform(0.2, 0.8, (PIXELS, neurons))
+        self.weights = np.random.default_rng([seed, 2]).uniform(0.2, 0.8, (PIXELS, neurons))
         self.normalise()
         self.seed = seed
         self.repeats = 0
