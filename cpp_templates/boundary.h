@@ -262,9 +262,32 @@ public:
                   entry.bytes.get(), row_bytes, size_t(entry.rows), row_bytes);
     }
 
-    size_t size() const { return saved.size(); }
+    // Puts back single elements of a one-dimensional variable whose size is unchanged.
+    // Returns false, having done nothing, if that does not apply.
+    template <class Elements>
+    bool restore_elements(size_t id, const Variable& variable, const Elements& elements) const {
+        const Saved& entry = saved[id];
+        gpurun_view view;
+        variable.view(variable, view);
+        if (view.rows != entry.rows || view.cols != 1) return false;
+        switch (view.itemsize) {
+            case 8: copy_elements<uint64_t>(view.data, entry.bytes.get(), elements); return true;
+            case 4: copy_elements<uint32_t>(view.data, entry.bytes.get(), elements); return true;
+            case 1: copy_elements<uint8_t>(view.data, entry.bytes.get(), elements); return true;
+            default: return false;
+        }
+    }
 
 private:
+    // T is only as wide as the element: nothing is computed with it.
+    template <class T, class Elements>
+    static void copy_elements(void* to, const char* from, const Elements& elements) {
+        elements([to, from](size_t element) {
+            std::memcpy(static_cast<char*>(to) + element * sizeof(T), from + element * sizeof(T),
+                        sizeof(T));
+        });
+    }
+
     static void copy_rows(char* to, size_t to_stride, const char* from, size_t from_stride,
                           size_t rows, size_t row_bytes) {
         if (rows == 0 || row_bytes == 0) return;

@@ -180,6 +180,59 @@ static void touch(size_t id) {
     for (size_t d : derived_of_variable[id]) derived[d].dirty = true;
 }
 
+// ------------------------------------------- what a run has changed of a variable
+// A synaptic variable that only the code of its pathways writes can have changed
+// at synapses of neurons that spiked, and nowhere else.
+static SynapticPathway* const pathways[] = {
+    {% for path in pathways %}
+    &brian::{{path}},
+    {% endfor %}
+    nullptr
+};
+static const std::vector<std::vector<size_t>> pathways_of_variable = {
+    {% for ids in pathways_of_variable %}
+    { {{ids|join(', ')}} },
+    {% endfor %}
+};
+// Variables that may differ anywhere from the baseline: overridden or carried.
+static std::vector<char> differs;
+
+static void mark_written(size_t id) {
+    touch(id);
+    if (!differs.empty()) differs[id] = 1;
+}
+
+static void forget_spikes() {
+    for (SynapticPathway* const* path = pathways; *path; path++) (*path)->forget_spikes();
+}
+
+// Above this share of neurons that spiked, copying everything is faster.
+static const size_t sparse_limit = 4;
+
+static bool restore_spiked(size_t id) {
+    const std::vector<size_t>& paths = pathways_of_variable[id];
+    if (paths.empty() || differs[id]) return false;
+    size_t visits = 0;
+    for (size_t p : paths)
+        for (CSpikeQueue* queue : pathways[p]->queue)
+            for (int neuron : pathways[p]->spiked_sources())
+                visits += queue->synapses[neuron].size();
+    gpurun_view view;
+    variables[id].view(variables[id], view);
+    if (visits > size_t(view.rows) / sparse_limit) return false;
+    return baseline.restore_elements(id, variables[id], [&paths](auto restore) {
+        for (size_t p : paths)
+            for (CSpikeQueue* queue : pathways[p]->queue)
+                for (int neuron : pathways[p]->spiked_sources())
+                    for (int synapse : queue->synapses[neuron]) restore(size_t(synapse));
+    });
+}
+
+static void put_back(size_t id) {
+    if (!restore_spiked(id)) baseline.restore(id, variables[id]);
+    differs[id] = 0;
+}
+
 static void rebuild_dirty() {
     for (int64_t d = 0; d < n_derived; d++)
         if (derived[d].dirty) {
@@ -234,7 +287,7 @@ GPURUN_EXPORT int32_t gpurun_resize(int64_t id, int64_t rows, int64_t cols) {
     return gpurun::guarded("resize", [&] {
         gpurun::check_id(id);
         gpurun::variables[id].resize(gpurun::variables[id], rows, cols);
-        gpurun::touch(size_t(id));
+        gpurun::mark_written(size_t(id));
         return GPURUN_OK;
     });
 }
@@ -252,7 +305,7 @@ GPURUN_EXPORT int32_t gpurun_write(int64_t id, int64_t first, int64_t count, con
         if (count > 0)
             std::memcpy(static_cast<char*>(view.data) + first * view.itemsize, source,
                         size_t(count) * view.itemsize);
-        gpurun::touch(size_t(id));
+        gpurun::mark_written(size_t(id));
         return GPURUN_OK;
     });
 }
@@ -285,6 +338,8 @@ GPURUN_EXPORT int32_t gpurun_baseline(const int64_t* ids, int64_t count) {
     return gpurun::guarded("baseline", [&] {
         gpurun::baseline.clear();
         gpurun::changing.clear();
+        gpurun::forget_spikes();
+        gpurun::differs.assign(gpurun::n_variables, 0);
         gpurun::overridden.assign(gpurun::n_variables, 0);
         for (int64_t i = 0; i < count; i++) {
             gpurun::check_id(ids[i]);
@@ -302,6 +357,7 @@ GPURUN_EXPORT int32_t gpurun_protect(int64_t id) {
         if (!gpurun::baseline.has(size_t(id)))
             gpurun::baseline.save(size_t(id), gpurun::variables[id]);
         gpurun::overridden[id] = 1;
+        gpurun::differs[id] = 1;
         return GPURUN_OK;
     });
 }
@@ -314,8 +370,10 @@ GPURUN_EXPORT int32_t gpurun_reset(const int64_t* keep, int64_t count) {
             kept[keep[i]] = 1;
         }
         for (size_t id : gpurun::changing)
-            if (!kept[id]) {
-                gpurun::baseline.restore(id, gpurun::variables[id]);
+            if (kept[id]) {
+                gpurun::differs[id] = 1;
+            } else {
+                gpurun::put_back(id);
                 if (gpurun::overridden[id]) {
                     gpurun::touch(id);
                     gpurun::overridden[id] = 0;
@@ -323,7 +381,7 @@ GPURUN_EXPORT int32_t gpurun_reset(const int64_t* keep, int64_t count) {
             }
         for (size_t id = 0; id < size_t(gpurun::n_variables); id++)
             if (gpurun::overridden[id] && !kept[id]) {
-                gpurun::baseline.restore(id, gpurun::variables[id]);
+                gpurun::put_back(id);
                 gpurun::touch(id);
                 gpurun::overridden[id] = 0;
             }
@@ -332,6 +390,7 @@ GPURUN_EXPORT int32_t gpurun_reset(const int64_t* keep, int64_t count) {
         for (int64_t d = 0; d < gpurun::n_derived; d++) gpurun::derived[d].dirty = true;
         {% endif %}
         gpurun::empty_queues();
+        gpurun::forget_spikes();
         gpurun::reset_networks();
         gpurun::has_interrupted = false;
         return GPURUN_OK;

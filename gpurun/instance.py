@@ -240,8 +240,9 @@ class Instance:
     ) -> RunInfo:
         library = self.library
         # Generated code prints to the same terminal, past Python's buffer
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            sys.stdout.flush()
+        if sys.stdout is not None:
+            with contextlib.suppress(OSError, ValueError):
+                sys.stdout.flush()
         try:
             info = library.run(
                 duration,
@@ -252,7 +253,6 @@ class Instance:
             )
             if results_directory is not None:
                 library.write_results(results_directory)
-            self._profile = library.profile()
         finally:
             self._last = None
             if self.reload_for_runs:
@@ -267,6 +267,7 @@ class Instance:
             for number, info in enumerate(self.model.manifest.variables)
         }
         self._random_state = self.library.random_state()
+        self._profile = self.library.profile()
         self._library = None
 
     def stop(self, request: bool = True) -> None:
@@ -320,7 +321,7 @@ class Instance:
     @property
     def profile(self) -> list[tuple[str, float]]:
         """(code object, seconds) of the last run, for profiled code objects."""
-        return self._profile
+        return self._profile if self._library is None else self._library.profile()
 
     @property
     def last_run(self) -> RunInfo | None:

@@ -156,6 +156,33 @@ def _unload(handle: int, close: Callable[[], None], pid: int) -> None:
     dlclose(handle)
 
 
+class _Teller:
+    """The progress callback of a library; keeps what it raised.
+
+    It holds no reference to the library: a cycle would delay the unloading.
+    """
+
+    def __init__(self) -> None:
+        self._progress: Callable[[float, float], bool] | None = None
+        self._problem: BaseException | None = None
+
+    def begin(self, progress: Callable[[float, float], bool] | None) -> None:
+        self._progress = progress
+        self._problem = None
+
+    def end(self) -> None:
+        problem, self._progress, self._problem = self._problem, None, None
+        if problem is not None:
+            raise problem
+
+    def __call__(self, completed: float, elapsed: float, user: Any) -> int:
+        try:
+            return int(self._progress is not None and bool(self._progress(completed, elapsed)))
+        except BaseException as problem:  # it cannot pass through the native call
+            self._problem = problem
+            return 1
+
+
 class Library:
     """One loaded copy of a model library.
 
@@ -179,6 +206,8 @@ class Library:
 
     def __init__(self, path: Path, names: Sequence[str], directory: str = "") -> None:
         self._library = _load_copy(path)
+        self._teller = _Teller()
+        self._callback = _Progress(self._teller)
         for name, (result, arguments) in SIGNATURES.items():
             try:
                 function = getattr(self._library, name)
@@ -327,30 +356,19 @@ class Library:
         An exception in `progress` stops the run as well, and is raised here.
         """
         info = _RunInfo()
-        problems: list[BaseException] = []
-
-        def tell(completed: float, elapsed: float, user: Any) -> int:
-            assert progress is not None
-            try:
-                return int(bool(progress(completed, elapsed)))
-            except BaseException as problem:  # it cannot pass through the native call
-                problems.append(problem)
-                return 1
-
-        callback = _Progress(tell if progress is not None else 0)
+        self._teller.begin(progress)
         status = self.call(
             "run",
             -1.0 if duration is None else duration,
             int(advance),
             -1.0 if maximum_run_time is None or math.isinf(maximum_run_time) else maximum_run_time,
             period,
-            callback,
+            self._callback,
             None,
             None if output is None else os.fsencode(output),
             ctypes.byref(info),
         )
-        if problems:
-            raise problems[0]
+        self._teller.end()
         return RunInfo(info.loop_seconds, info.completed, info.t, info.steps, status == _STOPPED)
 
     def stop(self, request: bool = True) -> None:

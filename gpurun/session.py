@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,6 +28,7 @@ from gpurun.instance import Instance
 from gpurun.library import RunInfo
 from gpurun.model import Model, VariableInfo, register
 from gpurun.overrides import Planner, Target, Write, resolve, shown
+from gpurun.process import Interruptible, peak_memory
 from gpurun.results import MonitorRecord, RunResult
 from gpurun.values import check_dimensions, check_seed
 
@@ -362,10 +362,10 @@ class Session:
         self._has_run = True
         info: RunInfo | None = None
         try:
-            with _interruptible() as interrupted:
+            with Interruptible() as interruption:
 
                 def tell(completed: float, elapsed: float) -> bool:
-                    if interrupted.is_set():
+                    if interruption.requested:
                         return True
                     events.emit(events.RunProgress(completed, elapsed))
                     return bool(progress is not None and progress(completed, elapsed))
@@ -425,7 +425,7 @@ class Session:
             steps=info.steps,
             seed=seed,
             device=self.device,
-            peak_memory=_peak_memory(),
+            peak_memory=peak_memory(),
             _name_of=self._name_of,
         )
 
@@ -578,42 +578,6 @@ def _as_list(entries: Any, what: str) -> list[Any]:
             f"{what} is a list of variables, not {shown(entries)}. Write {what}=[...].", name=what
         )
     return list(entries)
-
-
-@contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """Turn Ctrl-C during a native call into a flag, and into an exception at the end.
-
-    Python would raise KeyboardInterrupt inside the callback, where it cannot propagate.
-    """
-    interrupted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupted
-        return
-    previous = signal.getsignal(signal.SIGINT)
-    # Installed by C code, or ignored as under nohup: leave it alone
-    if previous is None or previous == signal.SIG_IGN:
-        yield interrupted
-        return
-    signal.signal(signal.SIGINT, lambda number, frame: interrupted.set())
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, previous)
-        if interrupted.is_set():
-            if callable(previous):
-                previous(signal.SIGINT, None)
-            elif previous == signal.SIG_DFL:
-                raise KeyboardInterrupt
-
-
-def _peak_memory() -> int | None:
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak * 1024 if os.uname().sysname == "Linux" else peak
 
 
 register(session=Session)

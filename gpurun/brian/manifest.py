@@ -21,7 +21,7 @@ from brian2.units.fundamentalunits import DIMENSIONLESS, get_unit
 
 from gpurun.brian import poisson
 from gpurun.brian.program import Program
-from gpurun.brian.writes import variables_written_by
+from gpurun.brian.writes import event_driven_variables, variables_written_by
 from gpurun.model import Manifest, SpikeGeneratorInfo, VariableInfo
 
 _MONITORS = (EventMonitor, StateMonitor, PopulationRateMonitor)
@@ -54,6 +54,9 @@ class Description:
     timed_arrays: dict[str, Any]
     derived: list[str] = field(default_factory=list)
     derived_of_variable: list[list[int]] = field(default_factory=list)
+    #: Names of all pathways, and for each variable the pathways whose spikes alone change it.
+    pathways: list[str] = field(default_factory=list)
+    pathways_of_variable: list[list[int]] = field(default_factory=list)
     interrupted_ids: list[int] = field(default_factory=list)
 
 
@@ -334,6 +337,7 @@ class _Describer:
             timed_arrays=timed_arrays,
         )
         self.add_derived(description, index)
+        self.add_pathways(description, index)
         return description
 
     def add_derived(self, description: Description, index: dict[str, int]) -> None:
@@ -354,6 +358,19 @@ class _Describer:
                     spaces.add(index[self.names[variable]])
         if len(program.parts) == 1:
             description.interrupted_ids = sorted(spaces)
+
+    def add_pathways(self, description: Description, index: dict[str, int]) -> None:
+        """Synaptic variables that change only where a neuron has spiked."""
+        description.pathways = sorted(
+            pathway.name for synapses in self.device.synapses for pathway in synapses._pathways
+        )
+        of_variable: list[list[int]] = [[] for _ in self.infos]
+        for variable, names in event_driven_variables(self.device, self.program).items():
+            if variable in self.names:
+                of_variable[index[self.names[variable]]] = sorted(
+                    description.pathways.index(name) for name in names
+                )
+        description.pathways_of_variable = of_variable
 
     def constants(self) -> dict[str, str]:
         """External constants that were compiled in, with their values."""

@@ -60,9 +60,8 @@ def render_model(device: Any, program: Program, description: Description) -> str
                 for variable, name, start in sorted(device.arange_arrays, key=lambda a: a[1])
             ],
             clocks=clocks,
-            pathways=sorted(
-                pathway.name for synapses in device.synapses for pathway in synapses._pathways
-            ),
+            pathways=description.pathways,
+            pathways_of_variable=description.pathways_of_variable,
             networks=sorted(net.name for net in device.networks),
             profiled=sorted(set(device.profiled_codeobjects)),
             run_functions=sorted(program.functions.items()),

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from brian2.core.variables import ArrayVariable
+from brian2.core.variables import ArrayVariable, DynamicArrayVariable
 
 from gpurun.brian.codeobject import GpurunCPPCodeObject, assigned
+from gpurun.brian.program import Program
 
 # Templates whose text writes nothing beyond the statements.
 _STATEMENTS_ONLY = {
@@ -79,3 +80,43 @@ def variables_written_by(codeobj: Any) -> set[Any]:
     if template.startswith("synapses_create"):
         written |= set(codeobj.owner._registered_variables)
     return written
+
+
+def event_driven_variables(device: Any, program: Program) -> dict[Any, set[str]]:
+    """Synaptic variables that only the spikes of pathways change.
+
+    A run changes such a variable at synapses of neurons that spiked, and nowhere else, so
+    that a reset need not copy all of it.
+
+    Returns
+    -------
+    dict
+        Variable -> names of the pathways of its Synapses, any of which may write it. Empty
+        for programs whose synapses may change between runs.
+    """
+    if len(program.parts) != 1 or program.later_derived or program.opaque_later:
+        return {}
+    synaptic = {
+        variable: {pathway.name for pathway in synapses._pathways}
+        for synapses in device.synapses
+        for name, variable in synapses.variables.items()
+        if isinstance(variable, DynamicArrayVariable)
+        and not variable.scalar
+        and _owned_by(variable, synapses)
+        and synapses.variables.indices[name] == "_idx"
+    }
+    written: set[Any] = set()
+    for name in dict.fromkeys(program.later_codeobjects):
+        codeobj = device.code_objects[name]
+        by_spikes = (
+            isinstance(codeobj, GpurunCPPCodeObject) and codeobj.template_name == "synapses"
+        )
+        for variable in variables_written_by(codeobj):
+            written.add(variable)
+            if not (by_spikes and _owned_by(variable, codeobj.owner)):
+                synaptic.pop(variable, None)
+    return {
+        variable: pathways
+        for variable, pathways in synaptic.items()
+        if variable in written and device.dynamic_arrays.get(variable) not in program.later_arrays
+    }
