@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import math
 import os
 import shutil
@@ -134,7 +135,10 @@ def _load_copy(path: Path) -> ctypes.CDLL:
             shutil.copyfile(path, copy)
             os.chmod(copy, 0o700)
             with _floating_point_environment():
-                return ctypes.CDLL(copy, mode=os.RTLD_LOCAL | os.RTLD_NOW)
+                library = ctypes.CDLL(copy, mode=os.RTLD_LOCAL | os.RTLD_NOW)
+            if hasattr(library, "omp_get_max_threads"):
+                _keep_openmp_runtime()
+            return library
         except OSError as error:
             problems.append(str(error))
         finally:
@@ -145,6 +149,26 @@ def _load_copy(path: Path) -> ctypes.CDLL:
         f"'gpurun cache clear' makes the next build compile it again.",
         path=str(path),
     )
+
+
+#: GCC's, LLVM's and Intel's, as their own and as Debian's packages name them.
+_OPENMP_RUNTIMES = (
+    "libgomp.so.1",
+    "libomp.so.5",
+    "libomp.so",
+    "libiomp5.so",
+    "libgomp.1.dylib",
+    "libomp.dylib",
+)
+
+
+@functools.cache
+def _keep_openmp_runtime() -> None:
+    """Never unload the OpenMP runtime: its threads live on when a library is unloaded."""
+    for name in _OPENMP_RUNTIMES:
+        with contextlib.suppress(OSError):
+            # Finds it only if it is loaded, and holds it: ctypes closes no handles
+            ctypes.CDLL(name, mode=os.RTLD_NOW | os.RTLD_NOLOAD)
 
 
 def _unload(handle: int, close: Callable[[], None], pid: int) -> None:

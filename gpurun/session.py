@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import threading
 import time
@@ -14,12 +13,17 @@ from typing import Any
 import numpy as np
 
 from gpurun import events
+from gpurun.calls import (
+    carried_numbers,
+    check_duration,
+    label,
+    record_targets,
+    select,
+    variable_name,
+)
 from gpurun.config import parse_device
 from gpurun.errors import (
     DeviceUnavailableError,
-    DurationError,
-    OverrideError,
-    ReadOnlyVariableError,
     SessionBusyError,
     SessionClosedError,
     SessionError,
@@ -27,13 +31,12 @@ from gpurun.errors import (
 from gpurun.instance import Instance
 from gpurun.library import RunInfo
 from gpurun.model import Model, VariableInfo, register
-from gpurun.overrides import Planner, Target, Write, resolve, shown
+from gpurun.overrides import Planner, Target, Write, resolve
 from gpurun.process import Interruptible, peak_memory
 from gpurun.results import MonitorRecord, RunResult
-from gpurun.values import check_dimensions, check_seed
+from gpurun.values import check_seed
 
 Progress = Callable[[float, float], Any]
-_SECOND = (0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
 
 
 class Session:
@@ -212,12 +215,12 @@ class Session:
         """
         with self._exclusive():
             started = time.perf_counter()
-            seconds = self._check_duration(duration, "run")
+            seconds = check_duration(self.model.manifest, duration, "run")
             seed = check_seed(seed)
             planner = self._planner(allow_nonfinite)
             writes = planner.plan(overrides)
-            keep = self._carried(carry)
-            targets = self._targets(record)
+            keep = carried_numbers(self.model, carry)
+            targets = record_targets(self.model, record)
             self._notify_before(planner, keep)
             reset_from = time.perf_counter()
             self._instance.begin(keep=keep)
@@ -262,7 +265,7 @@ class Session:
         """
         with self._exclusive():
             started = time.perf_counter()
-            seconds = self._check_duration(duration, "advance")
+            seconds = check_duration(self.model.manifest, duration, "advance")
             if self._instance.reload_for_runs:
                 names = ", ".join(self.model.manifest.static_state)
                 raise SessionError(
@@ -270,7 +273,7 @@ class Session:
                     "it is reloaded for every run. Open the session with keep_static_state=True "
                     "if that state may stay."
                 )
-            targets = self._targets(record)
+            targets = record_targets(self.model, record)
             wanted = self.model.manifest.duration if seconds is None else seconds
             self._instance.ensure_started()
             self._tell_timed_arrays()
@@ -293,8 +296,8 @@ class Session:
         """
         with self._exclusive():
             target = resolve(self.model.manifest, key, self.model.resolver)
-            name = self._variable_name(target)
-            return self._select(target, self._instance.read(self._number(name), view=view))
+            name = variable_name(self.model, target)
+            return select(target, self._instance.read(self._number(name), view=view))
 
     @property
     def t(self) -> float:
@@ -407,9 +410,9 @@ class Session:
             if target.kind == "monitor":
                 monitors[target.name] = self._monitor(target.name)
             else:
-                name = self._variable_name(target)
+                name = variable_name(self.model, target)
                 array = self._instance.read(self._number(name), view=view)
-                values[_label(target)] = self._select(target, array)
+                values[label(target)] = select(target, array)
         ended = time.perf_counter()
         return RunResult(
             values=values,
@@ -430,7 +433,7 @@ class Session:
         )
 
     def _name_of(self, key: Any) -> str:
-        return _label(resolve(self.model.manifest, key, self.model.resolver))
+        return label(resolve(self.model.manifest, key, self.model.resolver))
 
     def _monitor(self, name: str) -> MonitorRecord:
         values = {
@@ -446,138 +449,6 @@ class Session:
 
     def _info(self, name: str) -> VariableInfo:
         return self.model.manifest.variables[self._number(name)]
-
-    def _variable_name(self, target: Target) -> str:
-        if target.kind == "variable":
-            return target.name
-        if target.kind == "timed_array":
-            return self.model.manifest.timed_arrays[target.name]
-        raise OverrideError(
-            f"'{target.name}' is not a single variable and cannot be read as one.",
-            name=target.name,
-        )
-
-    @staticmethod
-    def _select(target: Target, array: np.ndarray) -> np.ndarray:
-        if target.selection is None:
-            return array
-        first, count = target.selection
-        return array[first : first + count]
-
-    def _targets(self, record: Iterable[Any]) -> list[Target]:
-        targets = []
-        for key in _as_list(record, "record"):
-            target = resolve(self.model.manifest, key, self.model.resolver)
-            if target.kind != "monitor":
-                self._variable_name(target)
-            targets.append(target)
-        return targets
-
-    def _carried(self, carry: Iterable[Any]) -> list[int]:
-        numbers_: list[int] = []
-        for key in _as_list(carry, "carry"):
-            target = resolve(self.model.manifest, key, self.model.resolver)
-            if target.kind == "monitor":
-                raise ReadOnlyVariableError(
-                    f"'{target.name}' is a monitor and cannot be carried: a run starts at t = 0. "
-                    "Use advance() to go on recording.",
-                    name=target.name,
-                )
-            if target.selection is not None:
-                raise OverrideError(
-                    f"'{target.name}' can only be carried as a whole, not for a subgroup.",
-                    name=target.name,
-                )
-            if target.kind == "spikes":
-                numbers_ += [
-                    self._number(f"{target.name}.{v}")
-                    for v in ("neuron_index", "spike_time", "_timebins", "spike_number")
-                ]
-            elif target.kind == "poisson":
-                owner, _, quantity = target.name.rpartition(".")
-                poisson = self.model.manifest.poisson_inputs[owner]
-                name = poisson.parameters if quantity == "rate" else poisson.weight
-                if name is not None:
-                    numbers_.append(self._number(name))
-            else:
-                name = self._variable_name(target)
-                info = self._info(name)
-                if not info.writable:
-                    belongs = {"clock": "belongs to a clock", "monitor": "belongs to a monitor"}
-                    raise ReadOnlyVariableError(
-                        f"'{name}' {belongs.get(info.role, 'is read-only')} and cannot be carried. "
-                        "Use advance() to go on from where a run ended.",
-                        name=name,
-                    )
-                numbers_.append(self._number(name))
-        return numbers_
-
-    def _check_duration(self, duration: Any, call: str) -> float | None:
-        manifest = self.model.manifest
-        if len(manifest.durations) != 1 and (duration is not None or call == "advance"):
-            raise DurationError(
-                f"The script has {len(manifest.durations)} run() calls; it is one run made of "
-                f"these parts, and {call}() cannot change or continue it.",
-                duration=duration,
-            )
-        if duration is None:
-            return None
-        check_dimensions("duration", duration, _SECOND, "second", require_unit=False)
-        seconds = _number_of_seconds(duration)
-        if not math.isfinite(seconds) or seconds < 0:
-            raise DurationError(
-                f"A duration is finite and not negative, got {seconds:g} s.", duration=seconds
-            )
-        steps = [dt for dt in manifest.clocks.values() if dt > 0 and math.isfinite(dt)]
-        if steps:
-            dt = min(steps)
-            if seconds / dt > 2**53:
-                raise DurationError(
-                    f"A duration of {seconds:g} s has more time steps of {dt:g} s than can be "
-                    "counted.",
-                    duration=seconds,
-                    dt=dt,
-                )
-            count = round(seconds / dt)
-            # Far from zero the numbers themselves are coarser than the tolerance
-            if abs(count * dt - seconds) > 1e-6 * dt + 4 * math.ulp(seconds):
-                below = math.floor(seconds / dt) * dt
-                raise DurationError(
-                    f"A duration is a multiple of the time step {dt:g} s; {seconds:g} s is not. "
-                    f"The nearest are {below:g} s and {below + dt:g} s.",
-                    duration=seconds,
-                    dt=dt,
-                )
-        return seconds
-
-
-def _number_of_seconds(duration: Any) -> float:
-    try:
-        array = np.asarray(duration)
-    except ValueError:  # a list of lists of different lengths
-        array = np.asarray(None)
-    if array.ndim or array.dtype.kind not in "iuf":
-        raise DurationError(
-            f"A duration is a number of seconds, not {shown(duration)}.", duration=shown(duration)
-        )
-    return float(array)
-
-
-def _label(target: Target) -> str:
-    if target.selection is None:
-        return target.name
-    first, count = target.selection
-    return f"{target.name}[{first}:{first + count}]"
-
-
-def _as_list(entries: Any, what: str) -> list[Any]:
-    # A VariableView is iterable but stands for one variable.
-    one_variable = hasattr(entries, "variable") and hasattr(entries, "group_name")
-    if one_variable or isinstance(entries, str) or not isinstance(entries, Iterable):
-        raise OverrideError(
-            f"{what} is a list of variables, not {shown(entries)}. Write {what}=[...].", name=what
-        )
-    return list(entries)
 
 
 register(session=Session)

@@ -26,7 +26,7 @@ FILES: dict[str, str] = {
     f"{_STANDALONE}/templates/makefile": "replaced by gpurun.toolchain",
     f"{_STANDALONE}/templates/objects.cpp": "patched (patches.toml); array names, RandomGenerator",
     f"{_STANDALONE}/templates/common_group.cpp": "layout of a code object's file (emit.py)",
-    f"{_STANDALONE}/templates/synapses_classes.cpp": "replaced by cpp_templates/synapses_classes.cpp",
+    f"{_STANDALONE}/templates/synapses_classes.cpp": "replaced by one of the same name",
     f"{_STANDALONE}/templates/synapses_push_spikes.cpp": "writes no array (writes.py)",
     f"{_STANDALONE}/templates/synapses_create_generator.cpp": "its exit() is made an exception",
     f"{_STANDALONE}/templates/synapses_create_array.cpp": "write set (writes.py)",

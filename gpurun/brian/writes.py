@@ -108,9 +108,7 @@ def event_driven_variables(device: Any, program: Program) -> dict[Any, set[str]]
     written: set[Any] = set()
     for name in dict.fromkeys(program.later_codeobjects):
         codeobj = device.code_objects[name]
-        by_spikes = (
-            isinstance(codeobj, GpurunCPPCodeObject) and codeobj.template_name == "synapses"
-        )
+        by_spikes = isinstance(codeobj, GpurunCPPCodeObject) and codeobj.template_name == "synapses"
         for variable in variables_written_by(codeobj):
             written.add(variable)
             if not (by_spikes and _owned_by(variable, codeobj.owner)):
