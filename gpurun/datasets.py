@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gpurun.errors import GpurunError
+from gpurun.errors import DatasetError
 
 __all__ = ["Digits", "digits"]
 
@@ -52,7 +52,7 @@ def digits() -> Digits:
 
     Raises
     ------
-    gpurun.errors.GpurunError
+    gpurun.errors.DatasetError
         If the file in the package is missing, damaged, or not this data set.
 
     Notes
@@ -100,7 +100,7 @@ def _parse(packed: bytes) -> Digits:
     return Digits(images, labels.copy())
 
 
-def _damaged(reason: str) -> GpurunError:
-    return GpurunError(
+def _damaged(reason: str) -> DatasetError:
+    return DatasetError(
         f"gpurun/data/{_FILE}: {reason}. Reinstall gpurun to get the file back.", file=_FILE
     )

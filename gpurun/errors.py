@@ -134,5 +134,9 @@ class NonFiniteValueError(OverrideError):
     """The value contains nan or inf and that was not allowed. Fields: ``name``."""
 
 
+class DatasetError(GpurunError, ValueError):
+    """A data set's file is damaged or of another format. Fields: ``file``."""
+
+
 class ScriptError(GpurunError, RuntimeError):
     """The script given to the ``gpurun`` command cannot be run."""

@@ -21,7 +21,7 @@ from gpurun.calls import (
     select,
     variable_name,
 )
-from gpurun.config import parse_device
+from gpurun.config import parse_device, settings
 from gpurun.errors import (
     DeviceUnavailableError,
     SessionBusyError,
@@ -49,7 +49,8 @@ class Session:
     ----------
     model : Model
     device : str or int, optional
-        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or the number of a card.
+        ``"auto"`` (what ``gpurun --device`` or ``GPURUN_DEVICE`` says), ``"cpu"``,
+        ``"cuda"``, ``"cuda:1"`` or the number of a card.
     directory : str, optional
         Project directory handed to generated code that asks for one.
     keep_static_state : bool, optional
@@ -74,6 +75,9 @@ class Session:
         keep_static_state: bool = False,
     ) -> None:
         spec = parse_device(device)
+        if spec.kind == "auto":
+            # What the command line or GPURUN_DEVICE says, if anything
+            spec = parse_device(settings().device)
         if spec.kind == "cuda":
             raise DeviceUnavailableError(
                 f"The device '{spec}' was asked for, but this model was built for the CPU. "

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gpurun import datasets
-from gpurun.errors import GpurunError
+from gpurun.errors import DatasetError
 
 
 def _text() -> str:
@@ -94,7 +94,7 @@ def _swap_first(text: str, old_line: str) -> str:
     ids=["cut", "not gzip", "flipped byte", "letters", "empty", "a line short", "pixel", "label"],
 )
 def test_damage_is_named(damage, message: str) -> None:
-    with pytest.raises(GpurunError, match=message) as caught:
+    with pytest.raises(DatasetError, match=message) as caught:
         datasets._parse(damage(_text()))
     assert "digits.csv.gz" in str(caught.value)
     assert "Reinstall" in str(caught.value)
@@ -107,7 +107,7 @@ def _flip(packed: bytes) -> bytes:
 
 def test_a_missing_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets, "_FILE", "no-such-file.gz")
-    with pytest.raises(GpurunError, match=r"no-such-file\.gz.*missing"):
+    with pytest.raises(DatasetError, match=r"no-such-file\.gz.*missing"):
         datasets.digits()
 
 
