@@ -150,6 +150,7 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         # network_run looks for the local namespace of the caller's caller
         kwds["level"] = kwds.get("level", 0) + 1
         build_on_run, self.build_on_run = self.build_on_run, False
+        began = len(self.main_queue)
         try:
             super().network_run(net, duration, *args, **kwds)
         except BrianObjectException as error:
@@ -157,7 +158,7 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
             raise
         finally:
             self.build_on_run = build_on_run
-        self._sort_idle_clocks(net)
+        self._sort_clocks(began)
         if self.build_on_run:
             if self.has_been_run:
                 raise RuntimeError(
@@ -167,11 +168,21 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
                 )
             self.build(direct_call=False, **(self.build_options or {}))
 
-    def _sort_idle_clocks(self, net: Network) -> None:
-        """Make the recorded lines the same in every process.
+    def _sort_clocks(self, began: int) -> None:
+        """Make what was recorded from `began` on the same in every process.
 
         Brian iterates over a set of clocks; the code key must not depend on its order.
         """
+        queue = self.main_queue
+        times = {
+            self.arrays[clock.variables[name]]
+            for clock in self.clocks
+            for name in ("timestep", "t")
+        }
+        ended = began
+        while queue[ended][0] == "set_by_single_value" and queue[ended][1][0] in times:
+            ended += 1
+        queue[began:ended] = sorted(queue[began:ended], key=lambda entry: entry[1][0])
         for instruction, args in reversed(self.main_queue):
             if instruction == "run_network":
                 lines = args[1]
