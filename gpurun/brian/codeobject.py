@@ -7,6 +7,7 @@ remembers which variables each code object's statements assign to.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from typing import Any
 
@@ -17,6 +18,21 @@ from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 #: Variables assigned by the statements of a code object, by code object name.
 #: The device clears it when it is initialised.
 assigned: dict[str, set[Any]] = defaultdict(set)
+
+
+_GENERATOR = "_random_generators["
+# brian2's functions for uniform and normal numbers, as its support code defines them
+_DRAWING = re.compile(r"(\w+)\s*\([^()]*\)\s*\{\s*return brian::_random_generators\[[^;]*;\s*\}")
+
+
+def draws_random_numbers(code: str) -> bool:
+    """Whether generated C++ uses the random number generators (a superset).
+
+    Connections with a generator expression define ``_rand`` whether they call it or not.
+    """
+    rest = _DRAWING.sub("", code)
+    names = _DRAWING.findall(code)
+    return _GENERATOR in rest or any(re.search(rf"\b{name}\s*\(", rest) for name in names)
 
 
 class RecordingCPPCodeGenerator(CPPCodeGenerator):

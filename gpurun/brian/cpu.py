@@ -27,7 +27,7 @@ from brian2.utils.filetools import ensure_directory
 
 from gpurun.brian import poisson
 from gpurun.brian.cleanup import delete_project, temporary_project
-from gpurun.brian.codeobject import GpurunCPPCodeObject, assigned
+from gpurun.brian.codeobject import GpurunCPPCodeObject, assigned, draws_random_numbers
 from gpurun.brian.emit import Sources, amalgamate, support_files
 from gpurun.brian.keys import BrianResolver
 from gpurun.brian.manifest import Description, describe
@@ -125,7 +125,7 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         """Whether the code object `name` draws random numbers."""
         if name not in self._draws:
             code = self.code_objects[name].code
-            self._draws[name] = any("_random_generators[" in text for text in code.values())
+            self._draws[name] = draws_random_numbers("\n".join(map(str, code.values())))
         return self._draws[name]
 
     def static_state(self) -> tuple[str, ...]:
