@@ -55,6 +55,7 @@ def new_script(**options: Any) -> None:
     Nameable.__instances__().clear()
     b2.start_scope()
     b2.prefs.codegen.cpp.extra_compile_args_gcc = FLAGS
+    b2.prefs.devices.cpp_standalone.openmp_threads = 0
     b2.defaultclock.dt = DT * second
 
 
@@ -263,6 +264,7 @@ def noisy(
     last_seed: int | None = None,
     random_setup: bool = True,
     weight: float = 0.1,
+    threads: int = 0,
     **options: Any,
 ) -> SimpleNamespace:
     """Record a small script with noise, that compiles in a few seconds.
@@ -274,11 +276,14 @@ def noisy(
     random_setup : bool
         Whether the set-up draws initial values and connectivity.
     weight : float
-        Of the synapses; data, not code.
+        Of the synapses; data and not code without `random_setup`.
+    threads : int
+        For OpenMP; 0 does without.
     **options
         For ``set_device``.
     """
     new_script(**options)
+    b2.prefs.devices.cpp_standalone.openmp_threads = threads
     if seed is not None:
         b2.seed(seed)
     cells = NeuronGroup(
@@ -292,9 +297,10 @@ def noisy(
     cells.drive = np.linspace(0.5, 2, 10)
     if random_setup:
         cells.v = "rand()"
-    links = Synapses(cells, cells, "w : 1", on_pre="v_post += w", name="links")
+    links = Synapses(cells, cells, "w : 1\nused : 1", on_pre="v_post += w; used += 1", name="links")
     links.connect(p=0.3) if random_setup else links.connect(j="(i + 1) % N_post")
-    links.w = np.array(weight)
+    # An array is data; a single value would be a constant in the code
+    links.w = weight if random_setup else np.full(10, weight)
     fired = SpikeMonitor(cells, name="fired")
     if last_seed is not None:
         b2.seed(last_seed)

@@ -75,6 +75,8 @@ def test_results_are_found_by_every_key(script: models.Script) -> None:
         assert result[o.grid].shape == (5, 20)
         assert result["spikes"] is result[o.spikes]
         assert set(result["rate"]) == {"rate", "t", "N"}
+        counts = session.run(record=[o.counts.count, o.spikes.count], seed=1)
+        assert counts[o.counts.count].tolist() == counts[o.spikes.count][5:15].tolist()
         assert o.exc.v in result
         assert "exc.tau" not in result
         with pytest.raises(UnknownVariableError, match=r"exc\.tau.*not recorded.*exc\.v"):
