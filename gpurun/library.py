@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from gpurun.errors import LibraryError, SimulationError
+from gpurun.errors import LibraryError, SessionError, SimulationError
 from gpurun.model import ABI_VERSION
 
 _OK, _STOPPED, _OUT_OF_MEMORY = 0, 2, 4
@@ -171,6 +171,25 @@ def _keep_openmp_runtime() -> None:
             ctypes.CDLL(name, mode=os.RTLD_NOW | os.RTLD_NOLOAD)
 
 
+#: The process in which OpenMP threads were started.
+_threads_of: int | None = None
+
+
+def check_threads(count: int) -> None:
+    """Raise SessionError where `count` OpenMP threads would wait for some that are gone."""
+    global _threads_of
+    if count < 2:
+        return
+    if _threads_of not in (None, os.getpid()):
+        raise SessionError(
+            "This process was forked from one that had loaded a model with OpenMP threads. They "
+            "do not survive a fork, and the run would wait for them for ever. Start workers "
+            "with multiprocessing's 'spawn' method, or build the model with "
+            "prefs.devices.cpp_standalone.openmp_threads = 0."
+        )
+    _threads_of = os.getpid()
+
+
 def _unload(handle: int, close: Callable[[], None], pid: int) -> None:
     if os.getpid() != pid:
         return  # the parent's memory; it is gone with this process anyway
@@ -226,6 +245,8 @@ class Library:
     ------
     LibraryError
         The file cannot be loaded, or is not of this ABI version or model.
+    SessionError
+        It uses OpenMP threads in a child of a process that did.
     """
 
     def __init__(self, path: Path, names: Sequence[str], directory: str = "") -> None:
@@ -265,6 +286,8 @@ class Library:
                 path=str(path),
             )
         self.call("open", directory.encode(), 0)
+        if hasattr(self._library, "omp_get_max_threads"):
+            check_threads(int(self._library.omp_get_max_threads()))
 
     def call(self, name: str, *arguments: Any) -> int:
         """Call ``gpurun_<name>``; raise what its status says."""

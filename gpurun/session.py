@@ -29,7 +29,7 @@ from gpurun.errors import (
     SessionError,
 )
 from gpurun.instance import Instance
-from gpurun.library import RunInfo
+from gpurun.library import RunInfo, check_threads
 from gpurun.model import Model, VariableInfo, register
 from gpurun.overrides import Planner, Target, Write, resolve
 from gpurun.process import Interruptible, peak_memory
@@ -98,7 +98,6 @@ class Session:
         #: Values of overridden TimedArrays that are in force, by name.
         self._timed_arrays: dict[str, np.ndarray] = {}
         self._stop_requested = False
-        self._has_run = False
 
     # -- life -----------------------------------------------------------------
 
@@ -152,12 +151,7 @@ class Session:
         self._pid = os.getpid()
         if self._closed:
             return
-        if self.model.manifest.threads > 1 and self._has_run:
-            raise SessionError(
-                "This session ran with OpenMP threads before the process was forked, and they "
-                "do not survive a fork. Start workers with multiprocessing's 'spawn' method, or "
-                "fork before the first run."
-            )
+        check_threads(self.model.manifest.threads)
         if interrupted:
             self._instance.reopen()
 
@@ -366,7 +360,6 @@ class Session:
         if events.observed():
             events.emit(events.RunStarted(wanted))
         began = time.perf_counter()
-        self._has_run = True
         info: RunInfo | None = None
         try:
             with Interruptible() as interruption:
