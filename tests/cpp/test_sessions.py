@@ -518,6 +518,17 @@ def test_a_closed_session_stays_closed_in_a_child(endless: models.Script) -> Non
     assert isinstance(answer, SessionClosedError)
 
 
+def test_openmp_threads_do_not_survive_a_fork() -> None:
+    """Their runtime would wait for ever; an error says what to do."""
+    model = models.built(models.noisy, threads=2, random_setup=False).model
+    with model.session() as session:
+        answers = forked(lambda: session.run(seed=1), lambda: model.session().run())
+        for answer in answers:
+            assert isinstance(answer, SessionError)
+            assert "spawn" in str(answer)
+        session.run(seed=1)
+
+
 def test_an_unpickled_model_runs_the_same(script: models.Script) -> None:
     copy = pickle.loads(pickle.dumps(script.model))
     assert copy.digest == script.model.digest
