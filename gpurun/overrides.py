@@ -435,6 +435,11 @@ def check_spikes(
     ------
     ShapeMismatchError, OverrideError
     """
+    if not math.isfinite(info.dt):
+        raise OverrideError(
+            f"'{name}' runs on an event clock, which has no time step, and takes no other spikes.",
+            name=name,
+        )
     if len(indices) != len(times):
         raise ShapeMismatchError(
             f"'{name}' was given {len(indices)} indices and {len(times)} times; both need the "
@@ -476,8 +481,6 @@ def check_spikes(
             f"Spike times of '{name}' have to be smaller than its period of {info.period:g} s.",
             name=name,
         )
-    if not math.isfinite(info.dt):  # an event clock has no time step
-        raise OverrideError(f"'{name}' runs on an event clock.", name=name)
     # Within a bin the event space has to be sorted by index
     final = np.lexsort((indices, bins))
     return (

@@ -159,7 +159,8 @@ def convert(
         if kind == "f" and not (np.isfinite(array).all() and (array == np.floor(array)).all()):
             raise refuse("the value has a fractional part")
         limits = np.iinfo(dtype)
-        if array.size and (array.min() < limits.min or array.max() > limits.max):
+        # As Python integers: in single precision 2**31 - 1 and 2**31 are the same
+        if array.size and not limits.min <= int(array.min()) <= int(array.max()) <= limits.max:
             raise refuse(f"the value is outside [{limits.min}, {limits.max}]")
     with np.errstate(over="ignore"):
         converted = np.ascontiguousarray(array, dtype=dtype).reshape(array.shape)
