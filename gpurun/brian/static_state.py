@@ -15,37 +15,109 @@ from brian2.core.functions import DEFAULT_FUNCTIONS, Function
 from brian2.input.binomial import BinomialFunction
 from brian2.input.timedarray import TimedArray
 
-_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
-_STRING = re.compile(r'"(?:\\.|[^"\\])*"')
-_STATIC = re.compile(r"\bstatic\b(?!\s+(?:inline|constexpr|const)\b)")
-# Statements at file level that declare no variable
-_HARMLESS = re.compile(
-    r"^\s*(?:$|using\b|typedef\b|template\b|extern\b|namespace\b|struct\b|class\b|enum\b|"
-    r"(?:static\s+)?(?:inline\s+)?(?:const|constexpr)\b|[\w:<>*&\s,]+\([^;{}]*\)\s*$)"
+# Comments and literals; whichever begins first wins
+_OPAQUE = re.compile(r"""//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])'""", re.DOTALL)
+_DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\n]*\\\n)*[^\n]*", re.MULTILINE)
+_LASTING = re.compile(r"\b(?:static|thread_local)\b(?!\s+(?:inline|constexpr|const)\b)")
+_PARENTHESES = re.compile(r"\([^()]*\)")
+_TYPE = re.compile(r"\b(?:struct|class|union|enum)\b")
+# Statements at file level that make no variable
+_NO_VARIABLE = re.compile(
+    r"^(?:$|using\b|typedef\b|template\b|extern\b|friend\b|static_assert\b|"
+    r"(?:struct|class|union|enum)\b[^{}]*(?:\{\})?$)"
 )
+_BUILT_IN = (
+    r"(?:void|bool|char|short|int|long|float|double|signed|unsigned|size_t|\w+_t|std::\w+)\b"
+)
+_PARAMETER = re.compile(
+    rf"^(?:$|\.\.\.$|(?:const\s+)?{_BUILT_IN}|(?:const\s+)?[\w:<>]+[\s*&]+(?:const\s+)?[\w\[\]]*$)"
+)
+
+
+def _shortened(statement: str) -> str:
+    """`statement` with nothing between its parentheses."""
+    previous = None
+    while previous != statement:
+        previous, statement = statement, _PARENTHESES.sub("\0", statement)
+    return statement.replace("\0", "()")
+
+
+def _is_constant(statement: str) -> bool:
+    declaration = re.split(r"[={]", statement, maxsplit=1)[0]
+    if re.search(r"\bconstexpr\b", declaration):
+        return True
+    # A pointer to constants can point to others
+    return re.search(r"\bconst\b", declaration.rpartition("*")[2]) is not None
+
+
+def _declares_function(statement: str) -> bool:
+    if "=" in _shortened(statement):
+        return False
+    match = re.search(r"\w\s*\((.*)\)[\s\w]*$", statement, re.DOTALL)
+    if match is None:
+        return False
+    # stream("file"), vector(3): arguments, so it makes an object
+    parameters = (part.partition("=")[0].strip() for part in match[1].split(","))
+    return all(_PARAMETER.match(part) for part in parameters)
+
+
+def _is_variable(statement: str, scope: str) -> bool:
+    """Whether a statement without its semicolon makes something that lasts."""
+    if scope == "type":
+        return (
+            _LASTING.search(statement) is not None
+            and not _is_constant(statement)
+            and "(" not in statement
+        )
+    if scope != "file":
+        lasting = re.search(r"\b(?:static|thread_local)\b", statement)
+        return lasting is not None and not _is_constant(statement)
+    plain = re.sub(r"^(?:(?:static|inline)\s+)+", "", statement.strip())
+    return not (_NO_VARIABLE.match(plain) or _is_constant(plain) or _declares_function(plain))
+
+
+def _scope(head: str, outer: str) -> str:
+    """What a brace opens after `head`: "file", "type", "code", or "value" (an initialiser)."""
+    head = _shortened(head).strip()
+    if re.match(r"(?:inline\s+)?namespace\b|extern\b[^()]*$", head):
+        return "file"
+    if _TYPE.search(head) and "(" not in head and "=" not in head:
+        return "type"
+    if outer in ("file", "type"):
+        return "code" if "()" in head and "=" not in head else "value"
+    return (
+        "code"
+        if not head or re.search(r"\)$|->|\b(?:else|do|try|const|mutable)$", head)
+        else "value"
+    )
 
 
 def holds_state(code: str) -> bool:
     """Whether C++ text declares a variable that outlives the function's call."""
-    text = _STRING.sub('""', _COMMENT.sub(" ", code))
-    text = re.sub(r"^\s*#[^\n]*$", " ", text, flags=re.MULTILINE)
-    depth = 0
+    text = _OPAQUE.sub(lambda match: '""' if match[0][0] in "\"'" else " ", code)
+    if any(_LASTING.search(line) for line in _DIRECTIVE.findall(text)):
+        return True
+    text = _DIRECTIVE.sub(" ", text)
+    scopes: list[tuple[str, str]] = []  # each with what stands before its brace
     statement = ""
+    parentheses = 0
     for character in text:
+        scope = scopes[-1][0] if scopes else "file"
         if character == "{":
-            depth += 1
+            # A body inside parentheses (a lambda) is looked at like any other
+            scopes.append((_scope(statement, scope), statement))
             statement = ""
         elif character == "}":
-            depth = max(depth - 1, 0)
-            statement = ""
-        elif character == ";":
-            if depth > 0:
-                if _STATIC.search(statement):
-                    return True
-            elif not _HARMLESS.match(statement):
+            if not scopes:
+                continue
+            scope, head = scopes.pop()
+            statement = head + "{}" if scope in ("type", "value") else ""
+        elif character == ";" and not (parentheses and "for" in statement):
+            if _is_variable(statement, scope):
                 return True
             statement = ""
         else:
+            parentheses += (character == "(") - (character == ")")
             statement += character
     return False
 
