@@ -9,6 +9,7 @@ superset: it looks at the text, it does not parse C++.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from brian2.core.functions import DEFAULT_FUNCTIONS, Function
@@ -133,10 +134,21 @@ def _code_of(function: Function, codeobj: Any) -> str:
     return code if isinstance(code, str) else "\n".join(str(part) for part in code.values())
 
 
+def _header_holds_state(header: str, folders: list[str]) -> bool:
+    if not header.startswith('"'):
+        return False  # a header of the system
+    for folder in ("", *folders):
+        path = Path(folder, header.strip('"'))
+        if path.is_file():
+            return holds_state(path.read_text(encoding="utf-8", errors="replace"))
+    return True
+
+
 def functions_with_state(codeobjects: list[Any]) -> tuple[str, ...]:
     """Names of user functions in `codeobjects` that may hold state, sorted.
 
-    External sources and libraries count as well: their text is not looked at.
+    External sources and libraries count as well: their text is not looked at. Headers of
+    the user are, but not what they include.
     """
     builtin = set(map(id, DEFAULT_FUNCTIONS.values()))
     found: set[str] = set()
@@ -148,6 +160,10 @@ def functions_with_state(codeobjects: list[Any]) -> tuple[str, ...]:
                 continue
             if holds_state(_code_of(function, codeobj)):
                 found.add(name)
-        if any(codeobj.compiler_kwds.get(key) for key in ("sources", "libraries")):
+        options = codeobj.compiler_kwds
+        if any(options.get(key) for key in ("sources", "libraries")) or any(
+            _header_holds_state(header, options.get("include_dirs", []))
+            for header in options.get("headers", [])
+        ):
             found.add(codeobj.name)
     return tuple(sorted(found))
