@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from gpurun.brian.static_state import holds_state
+from gpurun.brian.static_state import functions_with_state, holds_state
 
 KEEPS = {
     "a counter": "double f(double x) { static double n = 0; return n += 1; }",
@@ -32,7 +36,7 @@ KEEPS |= {
     "a variable after its type": "struct S { int n; } s;\ndouble f(double x) { return s.n++; }",
     "an inline member": "struct S { inline static int n = 0; };\ndouble f(double x) { return 1; }",
     "in a lambda": "double f(double x) { auto g = [] { static int n; return n++; }; return g(); }",
-    "in a lambda that is an argument": "int f(int i) { g([](int i) { static int n; n += i; }); return i; }",
+    "in an argument": "int f(int i) { g([](int i) { static int n; n += i; }); return i; }",
     "after a URL": 'double f(double x) { log("http://x"); static int n = 0; return n++; }',
     "after a quote": "int f(int i) { char c = '\"'; static int n = 0; char d = '\"'; return n; }",
     "in extern C": 'extern "C" { int calls; }\ndouble f(double x) { return calls++; }',
@@ -73,7 +77,7 @@ DOES_NOT = {
     "extern C": 'extern "C" { double g(double); }\ndouble f(double x) { return g(x); }',
     "an operator": "struct S {};\nbool operator<(const S& a, const S& b) { return false; }",
     "a static method": "struct S { static int f(int i) { return i; } static int g(int i); };",
-    "an initialiser": "double f(int i) { double y[] = {1, 2}; std::array<int, 2> z{1}; return y[i]; }",
+    "an initialiser": "int f(int i) { int y[] = {1, 2}; std::array<int, 2> z{1}; return y[i]; }",
 }
 
 
@@ -85,3 +89,26 @@ def test_keeps_state(name: str) -> None:
 @pytest.mark.parametrize("name", DOES_NOT)
 def test_keeps_none(name: str) -> None:
     assert not holds_state(DOES_NOT[name])
+
+
+def names(**kwds: Any) -> tuple[str, ...]:
+    code_object: Any = SimpleNamespace(name="updater", variables={}, compiler_kwds=kwds)
+    return functions_with_state([code_object])
+
+
+def test_libraries_and_sources_may_keep_anything() -> None:
+    assert names() == ()
+    assert names(libraries=["m"], sources=[]) == ("updater",)
+    assert names(sources=["mine.cpp"]) == ("updater",)
+
+
+def test_headers_of_the_user_are_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "keeps.h").write_text("#pragma once\nstatic int calls = 0;\n")
+    (tmp_path / "harmless.h").write_text("#pragma once\ninline int f(int i) { return i; }\n")
+    folder = [str(tmp_path)]
+    assert names(headers=["<random>", '"harmless.h"'], include_dirs=folder) == ()
+    assert names(headers=['"keeps.h"'], include_dirs=folder) == ("updater",)
+    assert names(headers=[f'"{tmp_path / "keeps.h"}"']) == ("updater",)
+    assert names(headers=[f'"{tmp_path / "harmless.h"}"']) == ()
+    # One that is not found may keep anything
+    assert names(headers=['"somewhere_else.h"'], include_dirs=folder) == ("updater",)
