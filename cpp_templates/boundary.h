@@ -86,7 +86,7 @@ inline std::ostringstream& complaint() {
 }
 
 // Generated and user code calls this where it would have ended the process.
-[[noreturn]] inline void exit_requested(int status) {
+[[noreturn]] inline void exit_requested(int status = 134) {  // that of abort()
     std::string text = complaint().str();
     complaint().str("");
     while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();

@@ -17,7 +17,7 @@ from pathlib import Path
 from gpurun.errors import BuildError
 
 #: Text that would end the process becomes an exception (DESIGN, section 4.7).
-_EXIT = re.compile(r"(?<![\w.>])(?:std::|::)?exit\s*\(")
+_EXIT = re.compile(r"(?<![\w.>:])(?:std::|::)?(?:exit|_exit|_Exit|quick_exit|abort)\s*\(")
 _COMPLAINT = re.compile(r"(?:std::)?cout\s*<<\s*\"Error: ")
 _INCLUDE = re.compile(r"^[ \t]*#[ \t]*include[ \t]*[\"<].*$", re.MULTILINE)
 #: A StateMonitor resizes its matrices in every step, and brian2's general resize visits every
