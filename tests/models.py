@@ -347,6 +347,9 @@ TRIPS = {
     4: "throw 5;",
     5: "throw std::bad_alloc();",
     6: "std::vector<double>().at(3);",
+    7: "abort();",
+    8: "std::quick_exit(7);",
+    9: "_exit(5);",
 }
 
 

@@ -42,6 +42,9 @@ MESSAGES: dict[int, tuple[type[Exception], str]] = {
     4: (SimulationError, "exception of unknown type"),
     5: (MemoryError, "memory"),
     6: (SimulationError, "range_check"),
+    7: (SimulationError, "exit with status 134"),
+    8: (SimulationError, "exit with status 7"),
+    9: (SimulationError, "exit with status 5"),
 }
 
 
