@@ -152,7 +152,14 @@ def everything(
     beat = SpikeGeneratorGroup(4, indices, times * second, period=4 * ms, name="beat")
     noise = PoissonInput(exc, "v", N=60, rate=given["rate"] * Hz, weight=given["weight"] * volt)
 
-    direct = Synapses(early, late, "w : volt", on_pre="v_post += w", name="direct")
+    direct = Synapses(
+        early,
+        late,
+        "w : volt\nused : 1\nhit : 1",
+        on_pre="v_post += w; used += 1",
+        on_post="hit += 1",
+        name="direct",
+    )
     direct.connect(p=0.4)
     direct.w = "0.5*mV*rand()"
     fixed = Synapses(gen, exc, on_pre="v_post += 2*mV", delay=given["fixed"] * second, name="fixed")
@@ -180,11 +187,21 @@ def everything(
     stdp.w = "rand()"
     stdp.post.delay = "0.2*ms*(i % 4)"
     multi = Synapses(
-        beat, exc, "w : 1", on_pre="v_post += w*mV", multisynaptic_index="k", name="multi"
+        beat,
+        exc,
+        "w : 1\nused : 1\nfaded : 1",
+        on_pre="v_post += w*mV; used += 1; faded += 1",
+        multisynaptic_index="k",
+        name="multi",
     )
+    multi.run_regularly("faded = 0.9*faded + 0.1", dt=1 * ms, name="fade")
     multi.connect(condition="j < 5", n=3)
     multi.delay = "k*0.6*ms"
     multi.w = "0.2 + 0.1*k"
+    alarm = Synapses(
+        exc, exc, "heard : 1", on_pre="heard += 1", on_event={"pre": "high"}, name="alarm"
+    )
+    alarm.connect(j="(i + 5) % N_post")
     sums = Synapses(
         exc,
         exc,

@@ -47,6 +47,11 @@ OVERRIDES: dict[str, Draw] = {
     "stdp.w": lambda o, n, r: (o.stdp.w, _uniform(0, 2, 100, r)),
     "stdp.apre": lambda o, n, r: (o.stdp.apre, r.uniform(0, 0.3)),
     "sums.g": lambda o, n, r: (o.sums.g, _uniform(0, 0.3, 20, r)),
+    "direct.used": lambda o, n, r: (o.direct.used, _uniform(0, 9, n["direct.used"], r)),
+    "direct.hit": lambda o, n, r: ("direct.hit", r.integers(0, 9)),
+    "multi.used": lambda o, n, r: (o.multi.used, r.integers(0, 9)),
+    "multi.faded": lambda o, n, r: (o.multi.faded, _uniform(0, 9, n["multi.faded"], r)),
+    "alarm.heard": lambda o, n, r: (o.alarm.heard, _uniform(0, 9, 20, r)),
     # booleans and integers
     "exc.enabled": lambda o, n, r: (o.exc.enabled, r.uniform(size=20) < 0.8),
     "exc.kind": lambda o, n, r: (o.exc.kind, r.integers(0, 4, 20)),
@@ -57,7 +62,7 @@ OVERRIDES: dict[str, Draw] = {
     "exc.tau[10:]": lambda o, n, r: (o.late.tau, _uniform(5, 15, 10, r) * ms),
     # delays: where there was none, scalar and one per synapse; most longer than in the script
     "direct_pre.delay": lambda o, n, r: (
-        o.direct.delay,
+        o.direct.pre.delay,
         _uniform(0, 7, n["direct_pre.delay"], r) * ms,
     ),
     "fixed_pre.delay": lambda o, n, r: ("fixed.delay", r.uniform(0, 6e-3)),

@@ -459,7 +459,7 @@ def test_good_overrides_beside_a_bad_one_are_not_written(
             taken = str([key for key, _ in bad if isinstance(key, str)])
             good = [
                 (name, value)
-                for name, value in [("slow.y", 3), ("direct.delay", 4e-3), ("inp.rates", 1)]
+                for name, value in [("slow.y", 3), ("direct_pre.delay", 4e-3), ("inp.rates", 1)]
                 if name not in taken
             ]
             return self.session.run(
