@@ -223,6 +223,9 @@ class Snapshot {
         int64_t rows = 0, cols = 1;
         std::unique_ptr<char[]> bytes;
         size_t capacity = 0;
+        // All elements are the first one (most variables start at one value): nothing
+        // else is kept, and putting it back reads no memory.
+        bool uniform = false;
     };
     std::vector<Saved> saved;
 
@@ -237,13 +240,18 @@ public:
         variable.view(variable, view);
         Saved& entry = saved[id];
         const size_t row_bytes = size_t(view.cols) * view.itemsize;
-        const size_t bytes = size_t(view.rows) * row_bytes;
+        size_t bytes = size_t(view.rows) * row_bytes;
+        entry.uniform = is_uniform(view);
+        if (entry.uniform) bytes = size_t(view.itemsize);
         if (bytes > entry.capacity) {
             entry.bytes.reset(new char[bytes]);
             entry.capacity = bytes;
         }
-        copy_rows(entry.bytes.get(), row_bytes, static_cast<const char*>(view.data),
-                  size_t(view.stride) * view.itemsize, size_t(view.rows), row_bytes);
+        if (entry.uniform)
+            std::memcpy(entry.bytes.get(), view.data, bytes);
+        else
+            copy_rows(entry.bytes.get(), row_bytes, static_cast<const char*>(view.data),
+                      size_t(view.stride) * view.itemsize, size_t(view.rows), row_bytes);
         entry.rows = view.rows;
         entry.cols = view.cols;
         entry.present = true;
@@ -257,12 +265,17 @@ public:
             variable.resize(variable, entry.rows, entry.cols);
             variable.view(variable, view);
         }
+        if (entry.uniform) {
+            fill(view.data, view.itemsize, entry.bytes.get(), size_t(entry.rows));
+            return;
+        }
         const size_t row_bytes = size_t(entry.cols) * view.itemsize;
         copy_rows(static_cast<char*>(view.data), size_t(view.stride) * view.itemsize,
                   entry.bytes.get(), row_bytes, size_t(entry.rows), row_bytes);
     }
 
-    // Puts back single elements of a one-dimensional variable whose size is unchanged.
+    // Puts back elements of a one-dimensional variable whose size is unchanged: `elements`
+    // calls what it is given with the first and the number of each stretch.
     // Returns false, having done nothing, if that does not apply.
     template <class Elements>
     bool restore_elements(size_t id, const Variable& variable, const Elements& elements) const {
@@ -270,22 +283,59 @@ public:
         gpurun_view view;
         variable.view(variable, view);
         if (view.rows != entry.rows || view.cols != 1) return false;
+        const char* from = entry.bytes.get();
         switch (view.itemsize) {
-            case 8: copy_elements<uint64_t>(view.data, entry.bytes.get(), elements); return true;
-            case 4: copy_elements<uint32_t>(view.data, entry.bytes.get(), elements); return true;
-            case 1: copy_elements<uint8_t>(view.data, entry.bytes.get(), elements); return true;
+            case 8: copy_elements<uint64_t>(view.data, from, entry.uniform, elements); return true;
+            case 4: copy_elements<uint32_t>(view.data, from, entry.uniform, elements); return true;
+            case 1: copy_elements<uint8_t>(view.data, from, entry.uniform, elements); return true;
             default: return false;
         }
     }
 
 private:
-    // T is only as wide as the element: nothing is computed with it.
     template <class T, class Elements>
-    static void copy_elements(void* to, const char* from, const Elements& elements) {
-        elements([to, from](size_t element) {
-            std::memcpy(static_cast<char*>(to) + element * sizeof(T), from + element * sizeof(T),
-                        sizeof(T));
-        });
+    static void copy_elements(void* to, const char* from, bool uniform, const Elements& elements) {
+        char* target = static_cast<char*>(to);
+        if (uniform) {
+            elements([target, from](size_t first, size_t count) {
+                fill_as<T>(target + first * sizeof(T), from, count);
+            });
+        } else {
+            elements([target, from](size_t first, size_t count) {
+                if (count == 1)  // of a known size: no call
+                    std::memcpy(target + first * sizeof(T), from + first * sizeof(T), sizeof(T));
+                else
+                    std::memcpy(target + first * sizeof(T), from + first * sizeof(T),
+                                count * sizeof(T));
+            });
+        }
+    }
+
+    // By bits, so that a nan is itself and 0.0 is not -0.0.
+    static bool is_uniform(const gpurun_view& view) {
+        if (view.rows < 2 || view.cols != 1 || view.stride != 1) return false;
+        const char* data = static_cast<const char*>(view.data);
+        const size_t width = size_t(view.itemsize);
+        // Every element equals the one before it
+        return std::memcmp(data, data + width, (size_t(view.rows) - 1) * width) == 0;
+    }
+
+    static void fill(void* data, int32_t width, const char* value, size_t count) {
+        switch (width) {
+            case 8: fill_as<uint64_t>(data, value, count); return;
+            case 4: fill_as<uint32_t>(data, value, count); return;
+            default:
+                for (size_t i = 0; i < count; i++)
+                    std::memcpy(static_cast<char*>(data) + i * width, value, size_t(width));
+        }
+    }
+
+    template <class T>
+    static void fill_as(void* data, const char* value, size_t count) {
+        T bits;
+        std::memcpy(&bits, value, sizeof(T));
+        char* to = static_cast<char*>(data);
+        for (size_t i = 0; i < count; i++) std::memcpy(to + i * sizeof(T), &bits, sizeof(T));
     }
 
     static void copy_rows(char* to, size_t to_stride, const char* from, size_t from_stride,
@@ -361,15 +411,15 @@ int32_t guarded(const char* call, Body body) noexcept {
 
 // Sends std::cout into a file while it exists.
 class OutputRedirection {
-    std::ofstream file;
+    std::unique_ptr<std::ofstream> file;
     std::streambuf* previous = nullptr;
 
 public:
     explicit OutputRedirection(const char* path) {
         if (!path || !*path) return;
-        file.open(path, std::ios::out | std::ios::app);
-        if (!file.is_open()) throw Failure(std::string("cannot write to ") + path);
-        previous = std::cout.rdbuf(file.rdbuf());
+        file.reset(new std::ofstream(path, std::ios::out | std::ios::app));
+        if (!file->is_open()) throw Failure(std::string("cannot write to ") + path);
+        previous = std::cout.rdbuf(file->rdbuf());
     }
     ~OutputRedirection() {
         std::cout.flush();

@@ -223,8 +223,16 @@ static bool restore_spiked(size_t id) {
     return baseline.restore_elements(id, variables[id], [&paths](auto restore) {
         for (size_t p : paths)
             for (CSpikeQueue* queue : pathways[p]->queue)
-                for (int neuron : pathways[p]->spiked_sources())
-                    for (int synapse : queue->synapses[neuron]) restore(size_t(synapse));
+                for (int neuron : pathways[p]->spiked_sources()) {
+                    // In ascending order; side by side where one neuron connects to all
+                    const std::vector<int>& synapses = queue->synapses[neuron];
+                    if (synapses.empty()) continue;
+                    const size_t first = size_t(synapses.front()), count = synapses.size();
+                    if (size_t(synapses.back()) - first + 1 == count)
+                        restore(first, count);
+                    else
+                        for (int synapse : synapses) restore(size_t(synapse), 1);
+                }
     });
 }
 
@@ -369,22 +377,23 @@ GPURUN_EXPORT int32_t gpurun_reset(const int64_t* keep, int64_t count) {
             gpurun::check_id(keep[i]);
             kept[keep[i]] = 1;
         }
-        for (size_t id : gpurun::changing)
-            if (kept[id]) {
+        std::vector<char> wanted(gpurun::overridden);
+        for (size_t id : gpurun::changing) wanted[id] = 1;
+        std::vector<size_t> ids;
+        for (size_t id = 0; id < wanted.size(); id++) {
+            if (!wanted[id]) continue;
+            if (kept[id])
                 gpurun::differs[id] = 1;
-            } else {
-                gpurun::put_back(id);
-                if (gpurun::overridden[id]) {
-                    gpurun::touch(id);
-                    gpurun::overridden[id] = 0;
-                }
-            }
-        for (size_t id = 0; id < size_t(gpurun::n_variables); id++)
-            if (gpurun::overridden[id] && !kept[id]) {
-                gpurun::put_back(id);
+            else
+                ids.push_back(id);
+        }
+        for (size_t id : ids) {
+            gpurun::put_back(id);
+            if (gpurun::overridden[id]) {
                 gpurun::touch(id);
                 gpurun::overridden[id] = 0;
             }
+        }
         {% if derived_can_change %}
         // A later part of the program prepares the queues anew
         for (int64_t d = 0; d < gpurun::n_derived; d++) gpurun::derived[d].dirty = true;

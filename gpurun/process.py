@@ -37,7 +37,7 @@ class Interruptible:
         if threading.current_thread() is threading.main_thread():
             previous = signal.getsignal(signal.SIGINT)
             # Installed by C code, or ignored as under nohup: leave it alone
-            if previous is not None and previous != signal.SIG_IGN:
+            if callable(previous) or previous is signal.SIG_DFL:
                 signal.signal(signal.SIGINT, self._note)
                 self._previous = previous
         return self

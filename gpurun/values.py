@@ -162,6 +162,8 @@ def convert(
         # As Python integers: in single precision 2**31 - 1 and 2**31 are the same
         if array.size and not limits.min <= int(array.min()) <= int(array.max()) <= limits.max:
             raise refuse(f"the value is outside [{limits.min}, {limits.max}]")
+    if array.dtype == dtype:
+        return np.ascontiguousarray(array).reshape(array.shape)
     with np.errstate(over="ignore"):
         converted = np.ascontiguousarray(array, dtype=dtype).reshape(array.shape)
     may_overflow = dtype.kind == "f" and kind in "iuf" and not allow_nonfinite
