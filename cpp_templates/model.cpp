@@ -23,8 +23,10 @@ static const int64_t n_variables = {{table|length}};
 // ------------------------------------------------- random number generators
 struct RandomAccess {
     static void write(std::ostream& out, const brian::RandomGenerator& generator) {
-        uint64_t bits;
-        std::memcpy(&bits, &generator.stored_gauss, sizeof(bits));
+        // What is not stored may be anything, and equal states have to be equal texts
+        uint64_t bits = 0;
+        if (generator.has_stored_gauss)
+            std::memcpy(&bits, &generator.stored_gauss, sizeof(bits));
         out << generator.gen << ' ' << bits << ' ' << generator.has_stored_gauss << '\n';
     }
     static void read(std::istream& in, brian::RandomGenerator& generator) {
@@ -189,6 +191,7 @@ static SynapticPathway* const pathways[] = {
     {% endfor %}
     nullptr
 };
+static const size_t n_pathways = {{pathways|length}};
 static const std::vector<std::vector<size_t>> pathways_of_variable = {
     {% for ids in pathways_of_variable %}
     { {{ids|join(', ')}} },
@@ -202,37 +205,63 @@ static void mark_written(size_t id) {
     if (!differs.empty()) differs[id] = 1;
 }
 
+// What the spikes of one Synapses' pathways have touched since the last reset.
+struct Touched {
+    bool known = false;
+    size_t count = 0;
+    std::vector<std::pair<size_t, size_t>> stretches;  // first and number, side by side
+    std::vector<size_t> singles;                       // ascending, so that pages are visited once
+};
+static std::vector<Touched> touched_by(n_pathways);
+
 static void forget_spikes() {
     for (SynapticPathway* const* path = pathways; *path; path++) (*path)->forget_spikes();
+    for (Touched& touched : touched_by) touched.known = false;
 }
 
-// Above this share of neurons that spiked, copying everything is faster.
+// The variables of one Synapses have the same pathways, and share the answer.
+static const Touched& find_touched(const std::vector<size_t>& paths, size_t n_synapses) {
+    Touched& touched = touched_by[paths.front()];
+    if (touched.known) return touched;
+    touched.known = true;
+    touched.count = 0;
+    touched.stretches.clear();
+    touched.singles.clear();
+    std::vector<uint64_t> marks((n_synapses + 63) / 64, 0);
+    for (size_t p : paths)
+        for (CSpikeQueue* queue : pathways[p]->queue)
+            for (int neuron : pathways[p]->spiked_sources()) {
+                // In ascending order; side by side where one neuron connects to all
+                const std::vector<int>& synapses = queue->synapses[neuron];
+                if (synapses.empty()) continue;
+                touched.count += synapses.size();
+                const size_t first = size_t(synapses.front());
+                if (size_t(synapses.back()) - first + 1 == synapses.size())
+                    touched.stretches.emplace_back(first, synapses.size());
+                else
+                    for (int synapse : synapses)
+                        marks[size_t(synapse) / 64] |= uint64_t(1) << (synapse % 64);
+            }
+    for (size_t word = 0; word < marks.size(); word++)
+        for (uint64_t left = marks[word]; left; left &= left - 1)
+            touched.singles.push_back(word * 64 + size_t(__builtin_ctzll(left)));
+    return touched;
+}
+
+// Above this share of the synapses, copying everything is faster.
 static const size_t sparse_limit = 4;
 
 static bool restore_spiked(size_t id) {
     const std::vector<size_t>& paths = pathways_of_variable[id];
     if (paths.empty() || differs[id]) return false;
-    size_t visits = 0;
-    for (size_t p : paths)
-        for (CSpikeQueue* queue : pathways[p]->queue)
-            for (int neuron : pathways[p]->spiked_sources())
-                visits += queue->synapses[neuron].size();
     gpurun_view view;
     variables[id].view(variables[id], view);
-    if (visits > size_t(view.rows) / sparse_limit) return false;
-    return baseline.restore_elements(id, variables[id], [&paths](auto restore) {
-        for (size_t p : paths)
-            for (CSpikeQueue* queue : pathways[p]->queue)
-                for (int neuron : pathways[p]->spiked_sources()) {
-                    // In ascending order; side by side where one neuron connects to all
-                    const std::vector<int>& synapses = queue->synapses[neuron];
-                    if (synapses.empty()) continue;
-                    const size_t first = size_t(synapses.front()), count = synapses.size();
-                    if (size_t(synapses.back()) - first + 1 == count)
-                        restore(first, count);
-                    else
-                        for (int synapse : synapses) restore(size_t(synapse), 1);
-                }
+    const Touched& touched = find_touched(paths, size_t(view.rows));
+    if (touched.count > size_t(view.rows) / sparse_limit) return false;
+    return baseline.restore_elements(id, variables[id], [&touched](auto restore) {
+        for (const std::pair<size_t, size_t>& stretch : touched.stretches)
+            restore(stretch.first, stretch.second);
+        for (size_t synapse : touched.singles) restore(synapse, 1);
     });
 }
 
