@@ -236,7 +236,7 @@ def rare(*, seed: int | None = None) -> SimpleNamespace:
     """Record a script with what few models have.
 
     An event clock, a spatial neuron, a delay longer than the run, a clock slower than it,
-    a synapse that a condition switches, a group that reads another's variables.
+    a monitor that comes before the threshold.
     """
     new_script()
     if seed is not None:
@@ -271,6 +271,8 @@ def rare(*, seed: int | None = None) -> SimpleNamespace:
     lazy = StateMonitor(ring, "v", record=[1], dt=37 * ms, name="lazy")
     cable_spikes = SpikeMonitor(cable, name="cable_spikes")
     ring_spikes = SpikeMonitor(ring, name="ring_spikes")
+    # Sees in each step the spikes of the one before, which may belong to an earlier piece
+    late_spikes = SpikeMonitor(ring, when="start", name="late_spikes")
     run(20 * ms)
     return _objects(locals())
 

@@ -105,6 +105,37 @@ def test_an_override_ends_with_its_run(script: models.Script, name: str) -> None
         assert_same(state(session), changed)
 
 
+def test_what_few_spikes_have_changed_is_put_back(script: models.Script) -> None:
+    """A reset may visit only what a run has touched, so there are runs that touch little."""
+    random = np.random.default_rng(11)
+    quiet = {"exc.sigma": 0.0, "inp.rates": 0.0, f"{script.objects.noise.name}.rate": 0.0}
+    with script.model.session() as session:
+        session.run(duration=0, seed=1)
+        baseline = state(session)
+        spikes = []
+        for _ in range(300):
+            cells = random.choice(20, size=random.integers(1, 4), replace=False)
+            potentials = np.zeros(20)
+            potentials[cells] = random.uniform(0.009, 0.02, len(cells))
+            beats = ([random.integers(4)], [0.0]) if random.uniform() < 0.5 else ([], [])
+            overrides = {**quiet, "exc.v": potentials, "gen": ([], []), "beat": beats}
+            # Given or carried values may differ where no spike has been
+            for name in ("stdp.w", "stdp.apre", "direct.used", "direct.hit", "multi.used"):
+                if random.uniform() < 0.1:
+                    overrides[name] = random.uniform(1, 2)
+            carry = [name for name in ("stdp.w", "direct.hit") if random.uniform() < 0.1]
+            session.run(overrides, carry=carry, duration=random.integers(1, 40) * models.DT)
+            if random.uniform() < 0.2:
+                session.run(quiet, carry=["stdp.w", "direct.used"], duration=0.002)
+            if random.uniform() < 0.3:
+                session.advance(random.integers(1, 20) * models.DT)
+            spikes.append(len(session.read("spikes.t")))
+            session.run(duration=0, seed=1)
+            assert_same(state(session), baseline)
+        assert np.median(spikes) < 5
+        assert max(spikes) > 0
+
+
 def written(script: models.Script, session: gpurun.Session) -> set[str]:
     """Variables that this session's runs were allowed to change."""
     changing = {info.name for info in script.model.manifest.variables if info.changes}
