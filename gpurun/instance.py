@@ -324,10 +324,6 @@ class Instance:
         return self._profile if self._library is None else self._library.profile()
 
     @property
-    def last_run(self) -> RunInfo | None:
-        return self._last
-
-    @property
     def t(self) -> float:
         return 0.0 if self._last is None else self._last.t
 

@@ -30,7 +30,7 @@ from gpurun.errors import (
 )
 from gpurun.instance import Instance
 from gpurun.library import RunInfo, check_threads
-from gpurun.model import Model, VariableInfo, register
+from gpurun.model import Model, register
 from gpurun.overrides import Planner, Target, Write, resolve
 from gpurun.process import Interruptible, peak_memory
 from gpurun.results import MonitorRecord, RunResult
@@ -443,9 +443,6 @@ class Session:
 
     def _number(self, name: str) -> int:
         return self.model.index[name]
-
-    def _info(self, name: str) -> VariableInfo:
-        return self.model.manifest.variables[self._number(name)]
 
 
 register(session=Session)

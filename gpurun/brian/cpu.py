@@ -72,7 +72,6 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         self._dropin: DropInSession | None = None
         self._reading: Any = None
         self._options: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
-        self._profiling: list[tuple[str, float]] = []
         self._sources: Sources | None = None
         self._draws: dict[str, bool] = {}
         self._built_in = -1
