@@ -226,6 +226,28 @@ class _Teller:
             return 1
 
 
+class _Memory:
+    """Elements of a variable, for NumPy to show; keeps their library loaded."""
+
+    def __init__(
+        self,
+        owner: Library,
+        address: int,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        strides: tuple[int, ...] | None,
+    ) -> None:
+        self._owner = owner
+        # https://numpy.org/doc/stable/reference/arrays.interface.html
+        self.__array_interface__ = {
+            "version": 3,
+            "data": (address, False),
+            "shape": shape,
+            "typestr": dtype.str,
+            "strides": strides,
+        }
+
+
 class Library:
     """One loaded copy of a model library.
 
@@ -324,14 +346,8 @@ class Library:
             raise LibraryError(f"variable {number} has {view.itemsize} bytes, not {dtype.itemsize}")
         if 0 in shape or not view.data:
             return np.empty(shape, dtype)
-        size = (view.rows - 1) * view.stride + view.cols
-        buffer = (ctypes.c_char * (size * view.itemsize)).from_address(view.data)
-        buffer._gpurun_owner = self  # type: ignore[attr-defined]
-        flat = np.frombuffer(buffer, dtype)
-        if len(shape) == 1:
-            return flat
-        strides = (view.stride * view.itemsize, view.itemsize)
-        return np.lib.stride_tricks.as_strided(flat, shape, strides)
+        strides = None if len(shape) == 1 else (view.stride * view.itemsize, view.itemsize)
+        return np.asarray(_Memory(self, view.data, shape, dtype, strides))
 
     def shape(self, number: int) -> tuple[int, int]:
         """Current (rows, columns) of a variable; columns is 1 for one-dimensional ones."""

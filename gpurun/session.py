@@ -379,7 +379,7 @@ class Session:
         finally:
             if self.model.resolver is not None:
                 self.model.resolver.after_run(self)
-            if info is not None:
+            if info is not None and events.observed():
                 events.emit(
                     events.RunFinished(
                         wanted * info.completed, time.perf_counter() - began, info.completed

@@ -36,7 +36,7 @@ def test_text_that_would_end_the_process_or_be_slow(text: str, expected: str) ->
 
 def unit(model: str = "", **files: str) -> str:
     """The one source file made from `files`."""
-    brianlib = {"brianlib/spikequeue.cpp": "", "boundary.h": ""}
+    brianlib = {"brianlib/spikequeue.cpp": "", "boundary.h": "", "memory.h": ""}
     headers = {
         # What the anchored patch looks for
         "objects.h": "bool has_stored_gauss = false;",
@@ -90,5 +90,5 @@ def test_support_files_are_brian2s_headers_and_our_boundary() -> None:
     import brian2
 
     found = support_files(Path(brian2.__file__).parent)
-    assert {"brianlib/clocks.h", "brianlib/spikequeue.h", "boundary.h"} <= found.keys()
+    assert {"brianlib/clocks.h", "brianlib/spikequeue.h", "boundary.h", "memory.h"} <= found.keys()
     assert "GPURUN_ABI_VERSION" in found["boundary.h"]
