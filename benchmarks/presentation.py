@@ -46,6 +46,7 @@ DROP_IN = "gpurun device.run"
 SESSION = "gpurun session.run"
 COPY = "memory copy of the same bytes"
 MEGABYTE = 2**20
+IN_A_ROW = 10
 
 
 class DeviceRuns:
@@ -189,7 +190,7 @@ def _race(
     recording.parameters[f"bytes moved, {group}"] = size
     with model.session(device="cpu") as session:
         resident = SessionRuns(drop_in.model, session, carry=brian.carry)
-        found = interleave([brian, drop_in, resident, MemoryCopy(size)], rounds)
+        found = interleave([brian, drop_in, resident, MemoryCopy(size)], rounds, in_a_row=IN_A_ROW)
         weights = {SESSION: resident.weights, DROP_IN: drop_in.weights}
     recording.add_all(group, found)
     for name in (SESSION, DROP_IN):
@@ -199,6 +200,11 @@ def _race(
                 found[BRIAN][measured],
                 found[name][measured],
             )
+    recording.compare(
+        f"{group}, {OUTSIDE}, first of a turn: {BRIAN} / {SESSION}",
+        found[BRIAN][OUTSIDE][::IN_A_ROW],
+        found[SESSION][OUTSIDE][::IN_A_ROW],
+    )
     recording.compare(
         f"{group}, upload + reset + read: {SESSION} / {COPY}",
         found[SESSION]["upload + reset + read"],

@@ -28,13 +28,14 @@ def interleave(
     contenders: Sequence[Contender],
     rounds: int,
     *,
+    in_a_row: int = 1,
     warmup: int = 2,
     progress: Callable[[int, int], None] | None = None,
 ) -> Series:
     """Let every contender do every round, and collect the measures.
 
-    Who begins moves on by one each round, so that nobody always runs with the caches
-    that the same predecessor left. Garbage is collected between rounds, not in them.
+    Who begins moves on by one each turn, so that nobody always runs with the caches
+    that the same predecessor left. Garbage is collected between turns, not in them.
 
     Parameters
     ----------
@@ -42,6 +43,10 @@ def interleave(
         With distinct names.
     rounds : int
         Measured rounds, at least one.
+    in_a_row : int
+        Rounds that a contender does in one turn, before the next one's. With one, each
+        round begins with caches full of what the others did; in a loop that presents
+        stimuli nobody else comes in between, and several in a row are what it is like.
     warmup : int
         Rounds before that whose measures are dropped. Their numbers are negative, so
         that a contender whose state goes on from round to round can tell.
@@ -56,27 +61,32 @@ def interleave(
     Raises
     ------
     ConfigError
-        If names repeat, `rounds` is not positive, or a contender's measures change
-        from round to round.
+        If names repeat, `rounds` is not a positive multiple of `in_a_row`, or a
+        contender's measures change from round to round.
     """
     names = [contender.name for contender in contenders]
     if len(set(names)) != len(names):
         raise ConfigError(f"Contenders need distinct names, got {', '.join(names)}.")
     if rounds < 1 or warmup < 0:
         raise ConfigError(f"Expected at least one round and no negative warm-up, got {rounds}.")
+    if in_a_row < 1 or rounds % in_a_row:
+        raise ConfigError(f"Expected rounds in turns of {in_a_row}, got {rounds} rounds.")
     series: Series = {name: {} for name in names}
     enabled = gc.isenabled()
     gc.disable()
     try:
-        for number in range(-warmup, rounds):
+        starts = [-warmup] if warmup else []
+        for turn, start in enumerate([*starts, *range(0, rounds, in_a_row)], -len(starts)):
             gc.collect()
-            first = number % len(contenders)
+            numbers = range(start, start + in_a_row if start >= 0 else 0)
+            first = turn % len(contenders)
             for contender in (*contenders[first:], *contenders[:first]):
-                measured = contender.present(number)
-                if number >= 0:
-                    _add(series[contender.name], contender.name, measured, number)
-            if progress is not None and number >= 0:
-                progress(number + 1, rounds)
+                for number in numbers:
+                    measured = contender.present(number)
+                    if number >= 0:
+                        _add(series[contender.name], contender.name, measured, number)
+            if progress is not None and start >= 0:
+                progress(numbers.stop, rounds)
     finally:
         if enabled:
             gc.enable()

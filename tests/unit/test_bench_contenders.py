@@ -43,6 +43,25 @@ def test_contenders_take_turns_and_warmup_is_dropped() -> None:
     assert gc.isenabled()
 
 
+def test_several_rounds_in_a_row() -> None:
+    log: list[tuple[str, int]] = []
+    ticks: list[tuple[int, int]] = []
+    fakes = [Fake("a", log), Fake("b", log)]
+    found = interleave(fakes, 4, in_a_row=2, warmup=1, progress=lambda *t: ticks.append(t))
+    assert found["a"] == found["b"] == {"wall": [0.5, 1.5, 2.5, 3.5]}
+    assert log == [
+        ("b", -1), ("a", -1),
+        ("a", 0), ("a", 1), ("b", 0), ("b", 1),
+        ("b", 2), ("b", 3), ("a", 2), ("a", 3),
+    ]  # fmt: skip
+    assert ticks == [(2, 4), (4, 4)]
+
+
+def test_rounds_fill_their_turns() -> None:
+    with pytest.raises(ConfigError, match="turns of 2"):
+        interleave([Fake("a", [])], 3, in_a_row=2)
+
+
 def test_garbage_collection_is_on_again_after_an_error() -> None:
     class Bad:
         name = "bad"
