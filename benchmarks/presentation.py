@@ -151,7 +151,7 @@ def moved_bytes(model: gpurun.Model, carry: tuple[str, ...]) -> int:
 
 def measure(recording: Recording) -> None:
     """Run all parts; see the module's description."""
-    rounds = 12 if recording.quick else 200
+    rounds = 20 if recording.quick else 200
     diehl_cook.exact_arithmetic()
     recording.parameters.update(
         inputs=diehl_cook.INPUTS,
