@@ -142,7 +142,7 @@ private:
     std::atomic<StateSlot*> slot_{nullptr};
     bool shared_ = false;
 
-    static State* instance(State* made) {
+    __attribute__((visibility("default"))) static State* instance(State* made) {
         static State* only = made;
         return only;
     }
@@ -294,8 +294,9 @@ private:
     }
 };
 
-// Never destroyed: destructors of static objects free device memory late.
-inline State& state() {
+// One for all libraries of the process, however they are compiled. Never destroyed: destructors of
+// static objects free device memory late.
+__attribute__((visibility("default"))) inline State& state() {
     static State* only = new State;
     return *only;
 }
