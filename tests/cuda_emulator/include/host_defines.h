@@ -1,0 +1,2 @@
+// Nothing beyond the runtime's header.
+#include "cuda_runtime.h"
