@@ -1,0 +1,64 @@
+"""Runs a function in a Python process of its own: ``run(function, *arguments)``.
+
+Scripts change Brian's preferences, its current device and the environment. In a process
+of its own a script finds them as a user's script would, and leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(function: Callable[..., Any], *arguments: Any, timeout: float = 900.0) -> Any:
+    """Return what `function` returns; both it and its arguments have to be picklable.
+
+    Raises
+    ------
+    RuntimeError
+        If it raises, or the process dies; with the end of what the process printed.
+    """
+    with tempfile.TemporaryDirectory(prefix="gpurun-emulated-") as scratch:
+        job, answer = Path(scratch, "job"), Path(scratch, "answer")
+        name = (function.__module__, function.__qualname__)
+        job.write_bytes(pickle.dumps((*name, arguments)))
+        environment = dict(os.environ)
+        path = [str(ROOT), environment.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(part for part in path if part)
+        environment["TMPDIR"] = scratch
+        process = subprocess.run(
+            [sys.executable, "-m", "tests.emulated.isolated", str(job), str(answer)],
+            cwd=scratch,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+        )
+        if process.returncode:
+            raise RuntimeError(
+                f"{'.'.join(name)} failed with status {process.returncode}:\n"
+                f"{process.stdout[-6000:]}"
+            )
+        return pickle.loads(answer.read_bytes())
+
+
+def _main(job: str, answer: str) -> None:
+    module, name, arguments = pickle.loads(Path(job).read_bytes())
+    function = getattr(__import__(module, fromlist=["*"]), name)
+    Path(answer).write_bytes(pickle.dumps(function(*arguments)))
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])
