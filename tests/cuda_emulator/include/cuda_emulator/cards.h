@@ -79,7 +79,8 @@ inline Card card_of(const SettingsText& settings, int index) {
     card.name = settings.get_of(index, "name", "Emulated CUDA card");
     card.memory = parse_bytes(settings.get_of(index, "memory", "2G"));
     card.memory_reserved = parse_bytes(settings.get_of(index, "nvml.memory.reserved", "0"));
-    card.memory_taken = parse_bytes(settings.get_of(index, "nvml.memory.used", "0"));
+    const std::string taken = settings.get_of(index, "nvml.memory.used", "0");
+    card.memory_taken = taken == "unsupported" ? 0 : parse_bytes(taken);
     for (const ForeignProcess& process : foreign_processes(settings, index))
         card.memory_taken += process.memory;
     const std::pair<int, int> capability = parse_version(settings.get_of(index, "cc", "9.0"));
