@@ -1,7 +1,7 @@
-"""Run brian2's standalone tests in the named configurations, or compare what was run.
+"""Run standalone tests in the named configurations, or compare what was run.
 
-``compare`` writes docs/conformance.md; its exit status is 1 if a difference has no
-explanation, an explanation fits nothing, or tests are still to be run.
+``compare`` writes docs/conformance.md, as far as there are results. Its exit status is 1
+if a difference has no explanation, an explanation fits nothing, or tests are still to be run.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import sys
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from .compare import differences, explain, read_explanations
-from .page import render
-from .plan import CONFIGURATIONS
+from .compare import deviations, explain, read_explanations
+from .page import merge, render
+from .plan import CONFIGURATIONS, PARTS, Part
 from .runner import ROOT, Runner
 
 DEFAULT_DIRECTORY = ROOT / "build" / "conformance"
@@ -21,8 +21,19 @@ PAGE = ROOT / "docs" / "conformance.md"
 
 
 def compare(directory: Path, page: Path) -> int:
-    """Compare the three configurations and write the page; returns the exit status."""
-    runners = {name: Runner(name, directory) for name in CONFIGURATIONS}
+    """Compare the parts that were run and write them into the page; returns the status."""
+    ran = {path.parent.name for path in directory.glob("*/about.json")}
+    statuses = []
+    for part in PARTS:
+        if ran.intersection(part.configurations[1:]):
+            statuses.append(_compare(part, directory, page))
+        else:
+            print(f"{part.title}: nothing was run, the page keeps what it says")
+    return max(statuses, default=1)
+
+
+def _compare(part: Part, directory: Path, page: Path) -> int:
+    runners = {name: Runner(name, directory) for name in part.configurations}
     results = {name: runner.results() for name, runner in runners.items()}
     missing = {
         name: sum(len(unit.tests) for unit in runner.units()) - len(results[name])
@@ -32,14 +43,18 @@ def compare(directory: Path, page: Path) -> int:
         left = ", ".join(f"{name}: {count}" for name, count in missing.items() if count)
         print(f"conformance: tests still to be run: {left}", file=sys.stderr)
         return 1
-    found = []
-    for name in CONFIGURATIONS:
-        if name != "upstream":
-            found += differences(name, results["upstream"], results[name])
-    explained, unexplained = explain(found, read_explanations())
+    found = deviations(part, results)
+    reasons = [
+        one
+        for one in read_explanations()
+        if set(one.configurations).intersection(part.configurations)
+    ]
+    explained, unexplained = explain(found, reasons)
     stale = [one for one, covered in explained.items() if not covered]
     abouts = {name: runner.about() for name, runner in runners.items()}
-    page.write_text(render(abouts, results, explained, unexplained), encoding="utf-8")
+    text = render(part, abouts, results, explained, unexplained)
+    before = page.read_text(encoding="utf-8") if page.exists() else ""
+    page.write_text(merge(before, part, text), encoding="utf-8")
     for one in unexplained:
         print(
             f"unexplained: {one.configuration} {one.phase} {one.test}: {one.kind} "
@@ -48,7 +63,10 @@ def compare(directory: Path, page: Path) -> int:
         )
     for one in stale:
         print(f"explains nothing any more: {one.tests}: {one.why[:80]}", file=sys.stderr)
-    print(f"{len(found)} differences, {len(unexplained)} unexplained, {len(stale)} stale reasons")
+    print(
+        f"{part.title}: {len(found)} differences, {len(unexplained)} unexplained, "
+        f"{len(stale)} stale reasons"
+    )
     return 1 if unexplained or stale else 0
 
 

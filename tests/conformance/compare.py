@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from .plan import CONFIGURATIONS, Part
 from .runner import Result
 
 Key = tuple[str, str]
@@ -29,8 +30,8 @@ class Difference:
     configuration, phase, test : str
         Where.
     kind : str
-        ``"outcome"``: another outcome; ``"engine"``: the test started brian2's compiled
-        program, or did not run on gpurun where upstream it runs that program;
+        ``"outcome"``: another outcome; ``"engine"``: a test that is meant for gpurun started
+        a compiled program of brian2, or did not run where upstream it runs that program;
         ``"selection"``: only one of the two configurations has the test.
     upstream, observed : str
         What happened in each.
@@ -96,10 +97,17 @@ def read_explanations(path: Path = EXPLANATIONS) -> list[Explanation]:
 
 
 def differences(configuration: str, upstream: Results, observed: Results) -> list[Difference]:
-    """All differences of complete results, in the order of the tests."""
+    """All differences of complete results, in the order of the tests.
+
+    Phases that the configuration does not have are left out.
+    """
     found = []
+    about = CONFIGURATIONS[configuration]
+    phases = [one.name for one in about.phases]
     for key in dict.fromkeys((*upstream, *observed)):
         phase, test = key
+        if phase not in phases:
+            continue
         theirs, ours = upstream.get(key), observed.get(key)
         if theirs is None or ours is None:
             names = ["selected" if one else "not selected" for one in (theirs, ours)]
@@ -117,7 +125,11 @@ def differences(configuration: str, upstream: Results, observed: Results) -> lis
                     ours.detail,
                 )
             )
-        if ours.binary_runs or (theirs.binary_runs and not ours.session_runs):
+        if about.gpurun:
+            astray = ours.binary_runs or (theirs.binary_runs and not ours.session_runs)
+        else:
+            astray = theirs.binary_runs and not ours.binary_runs
+        if astray:
             found.append(
                 Difference(
                     configuration,
@@ -131,6 +143,18 @@ def differences(configuration: str, upstream: Results, observed: Results) -> lis
     return found
 
 
+def failures(configuration: str, observed: Results) -> list[Difference]:
+    """All tests that did not pass, of a configuration that is compared with none.
+
+    A test that its own suite expects to fail is none of them if it does.
+    """
+    return [
+        Difference(configuration, phase, test, "outcome", "passed", one.outcome, one.detail)
+        for (phase, test), one in observed.items()
+        if one.outcome not in ("passed", "xfailed")
+    ]
+
+
 def engine(result: Result) -> str:
     """What ran the models of a test."""
     if result.binary_runs and result.session_runs:
@@ -138,6 +162,18 @@ def engine(result: Result) -> str:
     if result.binary_runs:
         return "program"
     return "gpurun" if result.session_runs else "none"
+
+
+def deviations(part: Part, results: Mapping[str, Results]) -> list[Difference]:
+    """All differences and failures of the configurations of a part."""
+    found = []
+    for name in part.configurations:
+        about = CONFIGURATIONS[name]
+        if about.reference:
+            found += differences(name, results[about.reference], results[name])
+        elif name != "upstream":
+            found += failures(name, results[name])
+    return found
 
 
 def explain(

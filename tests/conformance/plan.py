@@ -33,13 +33,16 @@ class Phase:
 
 # Without long tests and without the GSL, which are brian2's own defaults. The third
 # phase keeps the build options of the second one, as brian2's run() does, and is
-# selected by the marker `cpp_standalone` in every configuration: brian2 would use a
-# marker named after the device, and for `gpurun` that selects nothing.
+# selected by the marker `cpp_standalone` in every configuration that runs brian2's tests:
+# brian2 would use a marker named after the device, and for `gpurun` that selects nothing.
 PHASES = (
     Phase("single", "standalone_compatible and not long and not multiple_runs and not gsl", True),
     Phase("multiple", "standalone_compatible and not long and multiple_runs and not gsl", False),
     Phase("specific", "cpp_standalone and not gsl", False),
 )
+# brian2 has no tests that are specific to CUDA; brian2cuda has.
+SHARED_PHASES = PHASES[:2]
+CUDA_PHASES = (*SHARED_PHASES, Phase("specific", "cuda_standalone and not gsl", False))
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,13 @@ class Configuration:
         Whether gpurun stands in for the name ``cpp_standalone``.
     meaning : str
         One sentence for the report.
+    suite : str
+        The package whose tests are run, ``"brian2"`` or ``"brian2cuda"``.
+    phases : tuple of Phase
+    reference : str
+        The configuration that it is compared with. Without one every test has to pass.
+    emulated : bool
+        Whether the tests run CUDA code, with the emulated toolkit.
     """
 
     name: str
@@ -64,6 +74,14 @@ class Configuration:
     gpurun: bool
     takeover: bool
     meaning: str
+    suite: str = "brian2"
+    phases: tuple[Phase, ...] = PHASES
+    reference: str = "upstream"
+    emulated: bool = False
+
+    def phase(self, name: str) -> Phase:
+        """The phase called `name`."""
+        return next(p for p in self.phases if p.name == name)
 
 
 CONFIGURATIONS = {
@@ -75,6 +93,7 @@ CONFIGURATIONS = {
             False,
             False,
             "brian2's device `cpp_standalone`, unchanged; gpurun is not imported",
+            reference="",
         ),
         Configuration(
             "device",
@@ -90,13 +109,47 @@ CONFIGURATIONS = {
             True,
             "gpurun stands in for `cpp_standalone`, as under the `gpurun` command",
         ),
+        Configuration(
+            "emulated",
+            "cuda_standalone",
+            False,
+            False,
+            "brian2cuda's device `cuda_standalone`, as released, on the emulated CUDA toolkit",
+            phases=SHARED_PHASES,
+            emulated=True,
+        ),
+        Configuration(
+            "emulated-own",
+            "cuda_standalone",
+            False,
+            False,
+            "the same device with brian2cuda's own tests",
+            suite="brian2cuda",
+            phases=CUDA_PHASES,
+            reference="",
+            emulated=True,
+        ),
     )
 }
 
 
-def phase(name: str) -> Phase:
-    """The phase called `name`."""
-    return next(p for p in PHASES if p.name == name)
+@dataclass(frozen=True)
+class Part:
+    """Configurations that are compared with each other, and their part of the report."""
+
+    name: str
+    title: str
+    configurations: tuple[str, ...]
+
+
+PARTS = (
+    Part("cpu", "gpurun on the CPU", ("upstream", "device", "standin")),
+    Part(
+        "emulated",
+        "brian2cuda on the emulated toolkit",
+        ("upstream", "emulated", "emulated-own"),
+    ),
+)
 
 
 @dataclass(frozen=True)

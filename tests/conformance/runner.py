@@ -18,7 +18,7 @@ from pathlib import Path
 
 from gpurun.bench.machine import commit
 
-from .plan import CONFIGURATIONS, PHASES, Unit, read_units, shard, split, write_units
+from .plan import CONFIGURATIONS, Unit, read_units, shard, split, write_units
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = ("passed", "skipped", "xfailed")
@@ -52,10 +52,11 @@ class Result:
 
 @dataclass
 class About:
-    """What a configuration was run with: brian2's version, gpurun's commits."""
+    """What a configuration was run with: versions, and the commits of this repository."""
 
     brian2: str
     commits: list[str] = field(default_factory=list)
+    brian2cuda: str = ""
 
 
 @dataclass
@@ -137,7 +138,7 @@ class Runner:
         path = self.directory / "units.json"
         if not path.exists():
             found: list[Unit] = []
-            for one in PHASES:
+            for one in self.configuration.phases:
                 found += split(one.name, self._collect(one.name))
             write_units(path, found)
         return read_units(path)
@@ -191,7 +192,9 @@ class Runner:
     def _note_versions(self) -> None:
         path = self.directory / "about.json"
         about = self.about() if path.exists() else About(metadata.version("brian2"))
-        if self.configuration.gpurun:
+        if self.configuration.emulated:
+            about.brian2cuda = metadata.version("brian2cuda")
+        if self.configuration.gpurun or self.configuration.emulated:
             state = commit(ROOT)
             name = state.revision[:12] + (" and changes" if state.modified else "")
             if name not in about.commits:

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
-from .plan import Unit
+from .plan import CONFIGURATIONS, Unit
 from .runner import Result, Runner
 
 SAMPLE = Path(__file__).with_name("sample.toml")
@@ -20,17 +20,22 @@ class Case(NamedTuple):
     test: str
 
 
-def cases() -> list[Case]:
-    """List the tests of the sample."""
+def cases(*, emulated: bool = False) -> list[Case]:
+    """List the tests of the sample: those on gpurun, or those with the emulated toolkit."""
     parts = tomllib.loads(SAMPLE.read_text(encoding="utf-8"))["part"]
-    return [Case(p["configuration"], p["phase"], test) for p in parts for test in p["tests"]]
+    return [
+        Case(p["configuration"], p["phase"], test)
+        for p in parts
+        if CONFIGURATIONS[p["configuration"]].emulated == emulated
+        for test in p["tests"]
+    ]
 
 
-def run(directory: Path) -> dict[Case, Result]:
+def run(directory: Path, sample: list[Case]) -> dict[Case, Result]:
     """Run the sample, one process for each configuration and phase."""
     found: dict[Case, Result] = {}
     parts: dict[tuple[str, str], list[str]] = {}
-    for case in cases():
+    for case in sample:
         parts.setdefault((case.configuration, case.phase), []).append(case.test)
     for (configuration, phase), tests in parts.items():
         unit = Unit(f"sample-{phase}", phase, tuple(tests))

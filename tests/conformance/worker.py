@@ -1,4 +1,6 @@
-"""Runs some of brian2's tests in this process: ``python -m tests.conformance.worker JOB``.
+"""Runs some tests of brian2, or brian2cuda, in this process.
+
+The command line is ``python -m tests.conformance.worker JOB``.
 
 `JOB` is a JSON file with `configuration`, `phase`, `tests` (empty: only collect) and
 `output`. Preferences are those of ``brian2.tests.run()``. Every fact is appended to
@@ -7,6 +9,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
@@ -20,10 +23,10 @@ from brian2.core.preferences import prefs
 from brian2.tests import PreferencePlugin
 from brian2.utils.logger import LOG_LEVELS, BrianLogger
 
-from .plan import CONFIGURATIONS, Configuration, phase
+from .plan import CONFIGURATIONS, Configuration
 
 BRIAN = Path(brian2.__file__).parent
-TESTS = BRIAN / "tests"
+INI = BRIAN / "tests" / "pytest.ini"
 
 
 class Journal:
@@ -84,7 +87,7 @@ class Recorder:
 
     @staticmethod
     def identify(nodeid: str) -> str:
-        """The test ID relative to brian2's test folder, whatever pytest's root is."""
+        """The test ID relative to the test folder, whatever pytest's root is."""
         file, separator, name = nodeid.partition("::")
         return file.rsplit("/", 1)[-1] + separator + name
 
@@ -135,13 +138,32 @@ def prepare(configuration: Configuration) -> None:
         BrianLogger.console_handler.setLevel(LOG_LEVELS["WARNING"])
     prefs["codegen.cpp.extra_compile_args_gcc"].extend(["-w", "-O0"])
     prefs["logging.warn_for_unused_objects"] = False
+    if configuration.emulated:
+        prepare_emulated()
+
+
+def prepare_emulated() -> None:
+    """Set what brian2cuda's run() sets, and where the emulated toolkit is."""
+    from brian2cuda.tests import conftest  # noqa: F401  # "random" numbers for brian2's tests
+
+    from tests.emulated import upstream
+
+    own = ["-w", "-use_fast_math", '-Xcudafe "--diag_suppress=declared_but_not_referenced"']
+    for name, value in upstream.PREFERENCES.items():
+        prefs[name] = value
+    prefs["devices.cuda_standalone.cuda_backend.extra_compile_args_nvcc"] = own
+    jobs = len(os.sched_getaffinity(0))
+    prefs["devices.cpp_standalone.extra_make_args_unix"] = [f"-j{jobs}"]
+    os.environ["CUDA_PATH"] = str(upstream.TOOLKIT)
+    # Thread 0 comes last, as if the lanes of a warp went in step: brian2cuda relies on it
+    os.environ["CUDA_EMULATOR"] = "order=reverse"
 
 
 def main(job_file: str) -> int:
     """Do the job and return pytest's exit status."""
     job = json.loads(Path(job_file).read_text(encoding="utf-8"))
     configuration = CONFIGURATIONS[job["configuration"]]
-    selected = phase(job["phase"])
+    selected = configuration.phase(job["phase"])
     journal = Journal(Path(job["output"]))
     recorder = Recorder(journal)
     prepare(configuration)
@@ -150,19 +172,22 @@ def main(job_file: str) -> int:
         if configuration.gpurun:
             watch_gpurun(journal)
 
-    plugin = PreferencePlugin(prefs, fail_for_not_implemented=True)
+    # brian2cuda's run() counts what the device refuses as skipped
+    plugin = PreferencePlugin(prefs, fail_for_not_implemented=not configuration.emulated)
     plugin.device = configuration.device
     plugin.device_options = {"directory": None, "with_output": False}
     if not selected.build_on_run:
         plugin.device_options["build_on_run"] = False
 
-    arguments = [str(TESTS / test) for test in job["tests"]] or [str(BRIAN)]
-    options = ["-c", str(TESTS / "pytest.ini"), "--quiet", "-m", selected.markers]
-    options += ["--confcutdir", str(BRIAN), "-p", "no:cacheprovider", "-p", "no:randomly"]
+    package = Path(importlib.import_module(configuration.suite).__file__ or "").parent
+    arguments = [str(package / "tests" / test) for test in job["tests"]]
+    options = ["-c", str(INI), "--quiet", "-m", selected.markers]
+    options += ["--confcutdir", str(package), "-p", "no:cacheprovider", "-p", "no:randomly"]
     # The thread method also ends a test that hangs in compiled code (it ends the process).
     options += ["--timeout", str(job["timeout"]), "--timeout-method", "thread"]
     if not job["tests"]:
         options.append("--collect-only")
+    arguments = arguments or [str(package)]
     status = int(pytest.main([*arguments, *options], plugins=[plugin, recorder]))
     if not job["tests"]:
         journal.write("collected", tests=recorder.collected)

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.timeout(1200)
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[sample.Case, Result]:
-    return sample.run(tmp_path_factory.mktemp("conformance"))
+    return sample.run(tmp_path_factory.mktemp("conformance"), sample.cases())
 
 
 @pytest.mark.parametrize("case", sample.cases(), ids=lambda case: "-".join(case))

@@ -93,9 +93,7 @@ class StandaloneBackend:
         Nameable.__instances__().clear()
         b2.start_scope()
         b2.prefs.codegen.cpp.extra_compile_args_gcc = list(FLAGS)
-        b2.prefs.devices.cpp_standalone.extra_make_args_unix = [
-            f"-j{len(os.sched_getaffinity(0))}"
-        ]
+        b2.prefs.devices.cpp_standalone.extra_make_args_unix = [f"-j{len(os.sched_getaffinity(0))}"]
         b2.prefs.logging.console_log_level = "WARNING"
         for name, value in {**self.preferences, **(preferences or {})}.items():
             b2.prefs[name] = value
@@ -114,9 +112,7 @@ class StandaloneBackend:
         b2.device.run_environment_variables.update(environment)
         output = self.directory / name / "stdout.txt"
         try:
-            b2.device.run(
-                results_directory=name, with_output=False, run_args=dict(values or {})
-            )
+            b2.device.run(results_directory=name, with_output=False, run_args=dict(values or {}))
         except RuntimeError as error:
             printed = output.read_text(errors="replace") if output.exists() else ""
             raise RuntimeError(f"{error}\n{printed[-3000:]}") from error

@@ -101,10 +101,7 @@ def delays() -> dict[str, BrianObject]:
     excited, others = cells[:45], cells[45:]
     direct = Synapses(excited, cells, on_pre="v_post += 0.011", name="direct")
     direct.connect("(i*7 + j*3) % 11 == 0 and i != j")
-    constant = Synapses(
-        others, cells, on_pre="v_post = clip(v_post - 0.043, -0.5, 10)", delay=1.3 * ms,
-        name="constant",
-    )  # fmt: skip
+    constant = Synapses(others, cells, on_pre="v_post -= 0.043", delay=1.3 * ms, name="constant")
     constant.connect(j="k for k in range(i % 4, N_post, 5)")
     homogeneous = Synapses(cells, cells, "w : 1", on_pre="v_post += w", name="homogeneous")
     sources = np.arange(120) * 13 % 60

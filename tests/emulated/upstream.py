@@ -33,7 +33,7 @@ def backend() -> StandaloneBackend:
 
 def templates_used() -> set[str]:
     """The templates that the code objects of the current script come from."""
-    return {code.template_name for code in b2.device.code_objects.values()}
+    return {str(code.template_name) for code in b2.device.code_objects.values()}
 
 
 def all_templates() -> set[str]:

@@ -35,7 +35,7 @@ def collect(objects: Mapping[str, BrianObject]) -> Values:
         if isinstance(one, EventMonitor):
             order = np.lexsort((one.i[:], one.t_[:]))
             for variable in ("t", "i", *sorted(one.record_variables)):
-                found[f"{name}.{variable}"] = getattr(one, f"{variable}_")[:][order]
+                found[f"{name}.{variable}"] = np.asarray(getattr(one, f"{variable}_")[:])[order]
             found[f"{name}.count"] = one.count[:]
         elif isinstance(one, StateMonitor):
             for variable in ("t", *one.record_variables):

@@ -10,12 +10,13 @@ import pytest
 from tests.conformance.compare import (
     Difference,
     Explanation,
+    deviations,
     differences,
     explain,
     read_explanations,
 )
-from tests.conformance.page import render
-from tests.conformance.plan import UNIT_SIZE, read_units, shard, split, write_units
+from tests.conformance.page import merge, render
+from tests.conformance.plan import PARTS, UNIT_SIZE, read_units, shard, split, write_units
 from tests.conformance.runner import About, Result, Runner, read_journal
 
 PASSED = Result("passed", binary_runs=1)
@@ -179,10 +180,37 @@ def test_the_shipped_explanations_are_well_formed() -> None:
 def test_the_page_lists_differences_and_totals() -> None:
     results = {"upstream": {KEY: PASSED}, "device": {KEY: Result("failed")}}
     abouts = {"upstream": About("2.10.1"), "device": About("2.10.1", ["0123"])}
-    page = render(abouts, results, {REASON: [DIFFERENCE]}, [])
+    page = render(PARTS[0], abouts, results, {REASON: [DIFFERENCE]}, [])
     assert "| `device` | single | 1 | 1 failed |" in page
     assert "Because." in page
     assert "`test_a.py::test[x]`" in page
     assert "Unexplained" not in page
-    assert "### Unexplained" in render(abouts, results, {}, [DIFFERENCE])
-    assert "None: every test" in render(abouts, results, {}, [])
+    assert "### Unexplained" in render(PARTS[0], abouts, results, {}, [DIFFERENCE])
+    assert "None: every test" in render(PARTS[0], abouts, results, {}, [])
+
+
+def test_a_part_of_the_page_is_replaced_and_the_others_stay() -> None:
+    cpu, emulated = PARTS
+    page = merge(merge("", emulated, "## Two\n\n"), cpu, "## One\n\n")
+    assert page.index("## One") < page.index("## Two")
+    changed = merge(page, emulated, "## Three\n\n")
+    assert changed == page.replace("## Two", "## Three")
+    assert merge(changed, cpu, "## One\n\n") == changed
+
+
+def test_configurations_without_a_counterpart_have_to_pass() -> None:
+    one, two = ("single", "a"), ("single", "b")
+    results = {
+        "upstream": {one: PASSED, ("specific", "c"): PASSED},
+        "emulated": {one: PASSED},
+        "emulated-own": {one: Result("xfailed"), two: Result("crashed", "why")},
+    }
+    found = deviations(PARTS[1], results)
+    assert found == [
+        Difference("emulated-own", "single", "b", "outcome", "passed", "crashed", "why")
+    ]
+
+
+def test_a_test_on_brian2cuda_has_to_run_its_program() -> None:
+    found = differences("emulated", {KEY: PASSED}, {KEY: Result("passed")})
+    assert [(one.kind, one.observed) for one in found] == [("engine", "none")]

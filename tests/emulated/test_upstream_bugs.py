@@ -1,0 +1,86 @@
+"""What brian2cuda 1.0b1 gets wrong, reproduced without a card.
+
+These tests pass because it does. When one of them fails after an upgrade, read what was
+mended: what gpurun does about it may then be superfluous. `scenarios` says what is right,
+and gpurun's own CUDA code has to give just that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+
+from . import run_scenario
+from .scenarios import SCENARIOS
+
+pytestmark = pytest.mark.timeout(1200)
+
+#: For each scenario what brian2cuda does, and why.
+UPSTREAM: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "rates_of_two_runs": (
+        lambda seen: seen == [0, 1, 0, 0, 0, 0, 0, 0, 0, 0],
+        "the second run() writes its rates over those of the first: its code object counts "
+        "time steps from its own start, although the arrays already hold the first run",
+    ),
+    "override_with_capitals": (
+        lambda seen: seen == [7.5, 8.5, 9.5],
+        "the name of the file with the values is lower-cased, so that it is not found; the "
+        "program goes on with the old values and ends with status 0",
+    ),
+    "random_numbers_with_one_delay": (
+        lambda seen: seen == 5,
+        "the number of a synapse within its neuron's list indexes the random numbers, so "
+        "that all presynaptic neurons use the same ones",
+    ),
+    "random_numbers_with_many_delays": (
+        lambda seen: seen != "all",
+        "the thread's number in the grid indexes the random numbers, of which there are as "
+        "many as synapses: other blocks read behind the buffer's end",
+    ),
+    "own_clock_with_one_delay": (
+        lambda seen: seen != [6.0] * 3,
+        "the kernel is started once the default clock, instead of the group's, has reached "
+        "the delay; a clock that nothing uses stays at zero",
+    ),
+    "asserts_disabled": (
+        lambda seen: seen.startswith("not compiled"),
+        "nvcc gets -NDEBUG instead of -DNDEBUG, and refuses it",
+    ),
+    "fewer_threads": (
+        lambda seen: 0 < seen < 1000,
+        "where a kernel can have fewer threads than planned, the number of blocks stays",
+    ),
+    "queue_of_many_delays": (
+        lambda seen: seen[0] == "40 of 40" and seen[1] != "40 of 40",
+        "CudaSpikeQueue::prepare reads the old number of queues and the semaphores without "
+        "a barrier before thread 0 sets the new ones; lanes of one warp get away with it",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def observed(
+    ahead: Callable[[str, Callable[[str], Any]], dict[str, Future[Any]]],
+) -> dict[str, Future[Any]]:
+    return ahead("scenario", lambda name: run_scenario.observe(name, "upstream"))
+
+
+def test_every_scenario_is_here() -> None:
+    assert set(UPSTREAM) == set(SCENARIOS)
+
+
+@pytest.mark.parametrize("scenario", UPSTREAM)
+def test_brian2cuda_is_still_wrong(scenario: str, observed: dict[str, Future[Any]]) -> None:
+    expected, why = UPSTREAM[scenario]
+    seen = observed[scenario].result()
+    assert seen != SCENARIOS[scenario].right, f"brian2cuda no longer does this: {why}"
+    assert expected(seen), f"{seen}; expected was the effect of this: {why}"
+
+
+# cpp_standalone has no such option
+@pytest.mark.parametrize("scenario", sorted(set(SCENARIOS) - {"asserts_disabled"}))
+def test_what_is_called_right_is_what_cpp_standalone_does(scenario: str) -> None:
+    assert run_scenario.observe(scenario, "reference") == SCENARIOS[scenario].right
