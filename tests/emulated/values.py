@@ -36,7 +36,7 @@ def collect(objects: Mapping[str, BrianObject]) -> Values:
             order = np.lexsort((one.i[:], one.t_[:]))
             for variable in ("t", "i", *sorted(one.record_variables)):
                 found[f"{name}.{variable}"] = np.asarray(getattr(one, f"{variable}_")[:])[order]
-            found[f"{name}.count"] = one.count[:]
+            found[f"{name}.count"] = np.asarray(one.variables["count"].get_value())
         elif isinstance(one, StateMonitor):
             for variable in ("t", *one.record_variables):
                 found[f"{name}.{variable}"] = np.asarray(getattr(one, f"{variable}_"))
