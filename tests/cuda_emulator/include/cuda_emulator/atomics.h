@@ -23,7 +23,7 @@ T update(T* address, New next) {
 
 #define CUDA_EMULATOR_ATOMIC(name, type, expression)                                        \
     inline type name(type* address, type value) {                                           \
-        return cuda_emulator::update(address, [value](type old) { return type(expression); }); \
+        return cuda_emulator::update(address, [value](type old) { return static_cast<type>(expression); }); \
     }                                                                                       \
     inline type name##_block(type* address, type value) { return name(address, value); }    \
     inline type name##_system(type* address, type value) { return name(address, value); }
@@ -60,7 +60,7 @@ CUDA_EMULATOR_ATOMIC(atomicMax, long long, value > old ? value : old)
 #define CUDA_EMULATOR_CAS(type)                                                              \
     inline type atomicCAS(type* address, type compare, type value) {                         \
         return cuda_emulator::update(                                                        \
-            address, [=](type old) { return type(old == compare ? value : old); });          \
+            address, [=](type old) { return static_cast<type>(old == compare ? value : old); });          \
     }                                                                                        \
     inline type atomicCAS_block(type* address, type compare, type value) {                   \
         return atomicCAS(address, compare, value);                                           \

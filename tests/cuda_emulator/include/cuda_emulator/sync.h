@@ -170,7 +170,7 @@ T reduce_warp(unsigned int mask, T value, const char* operation, Combine combine
 #define CUDA_EMULATOR_REDUCE(name, type, expression)                                         \
     inline type name(unsigned int mask, type value) {                                        \
         return cuda_emulator::reduce_warp(mask, value, #name,                                \
-                                          [](type a, type b) { return type(expression); });  \
+                                          [](type a, type b) { return static_cast<type>(expression); });  \
     }
 CUDA_EMULATOR_REDUCE(__reduce_add_sync, unsigned int, a + b)
 CUDA_EMULATOR_REDUCE(__reduce_add_sync, int, a + b)
