@@ -1,0 +1,2 @@
+// With the groups.
+#include "cooperative_groups.h"
