@@ -18,6 +18,8 @@ from pathlib import Path
 
 from gpurun.bench.machine import commit
 
+from tests.emulated.isolated import emulator_cache
+
 from .plan import CONFIGURATIONS, Unit, read_units, shard, split, write_units
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -271,6 +273,8 @@ class Runner:
         # Every run directory starts with an empty cache: the builds belong to the test.
         environment["GPURUN_CACHE_DIR"] = str(self.directory / "cache")
         environment["TMPDIR"] = str(scratch)
+        if self.configuration.emulated:
+            environment.setdefault("CUDA_EMULATOR_CACHE", emulator_cache())
         command = [sys.executable, "-m", f"{__package__}.worker", str(job)]
         with self._log(unit).open("a", encoding="utf-8") as log:
             status = subprocess.run(

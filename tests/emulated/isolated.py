@@ -34,6 +34,7 @@ def run(function: Callable[..., Any], *arguments: Any, timeout: float = 900.0) -
         path = [str(ROOT), environment.get("PYTHONPATH", "")]
         environment["PYTHONPATH"] = os.pathsep.join(part for part in path if part)
         environment["TMPDIR"] = scratch
+        environment.setdefault("CUDA_EMULATOR_CACHE", emulator_cache())
         process = subprocess.run(
             [sys.executable, "-m", "tests.emulated.isolated", str(job), str(answer)],
             cwd=scratch,
@@ -52,6 +53,15 @@ def run(function: Callable[..., Any], *arguments: Any, timeout: float = 900.0) -
                 f"{process.stdout[-6000:]}"
             )
         return pickle.loads(answer.read_bytes())
+
+
+def emulator_cache() -> str:
+    """Where the emulated toolkit keeps what it prepares, for processes with other ``TMPDIR``."""
+    folder = Path(tempfile.gettempdir(), f"cuda-emulator-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to somebody else: set CUDA_EMULATOR_CACHE")
+    return str(folder)
 
 
 def _main(job: str, answer: str) -> None:

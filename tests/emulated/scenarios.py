@@ -51,7 +51,7 @@ def override_with_capitals(backend: Backend) -> list[float]:
     return cells.V[:].tolist()
 
 
-def _random_synapses(targets: int, delay: Any) -> Synapses:
+def _random_synapses(targets: int, delay: Any) -> tuple[Any, ...]:
     source = SpikeGeneratorGroup(10, np.arange(10), np.zeros(10) * ms, name="source")
     target = NeuronGroup(targets, "v : 1", name="target")
     links = Synapses(source, target, "x : 1", on_pre="x = rand()", name="links")
@@ -59,16 +59,14 @@ def _random_synapses(targets: int, delay: Any) -> Synapses:
     links.delay = delay
     b2.seed(4)
     run(1 * ms)
-    # Synapses belong to the scripts' objects, which Brian refers to weakly
-    links.add_attribute("_keep")
-    links._keep = (source, target)
-    return links
+    # Brian refers to the groups weakly, so the caller has to keep them
+    return links, source, target
 
 
 def random_numbers_with_one_delay(backend: Backend) -> int:
     """How many of 50 synapses, which all transmit at once, drew a number of their own."""
     backend.start()
-    links = _random_synapses(5, 0.2 * ms)
+    links, *_groups = _random_synapses(5, 0.2 * ms)
     backend.build()
     backend.run()
     return len(set(links.x[:]))
@@ -77,7 +75,7 @@ def random_numbers_with_one_delay(backend: Backend) -> int:
 def random_numbers_with_many_delays(backend: Backend) -> str:
     """Whether all numbers that 50 synapses with different delays drew are random numbers."""
     backend.start({_CUDA + "parallel_blocks": 4})
-    links = _random_synapses(5, "0.1*j*ms")
+    links, *_groups = _random_synapses(5, "0.1*j*ms")
     backend.build()
     try:
         # Unlike other orders this one does not meet the queue's missing barrier
