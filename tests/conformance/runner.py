@@ -17,7 +17,6 @@ from importlib import metadata
 from pathlib import Path
 
 from gpurun.bench.machine import commit
-
 from tests.emulated.isolated import emulator_cache
 
 from .plan import CONFIGURATIONS, Unit, read_units, shard, split, write_units
