@@ -13,6 +13,7 @@
 
 #include "cuda_emulator/access.h"
 #include "cuda_emulator/atomics.h"
+#include "cuda_emulator/dynamic_shared.h"
 #include "cuda_emulator/launch.h"
 #include "cuda_emulator/math.h"
 #include "cuda_emulator/report.h"
