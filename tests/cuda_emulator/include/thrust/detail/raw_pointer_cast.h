@@ -1,0 +1,6 @@
+#ifndef CUDA_EMULATOR_THRUST_DETAIL_RAW_POINTER_CAST_H
+#define CUDA_EMULATOR_THRUST_DETAIL_RAW_POINTER_CAST_H
+
+#include "thrust/detail/pointer.h"
+
+#endif

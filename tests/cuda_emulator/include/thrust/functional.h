@@ -1,0 +1,6 @@
+#ifndef CUDA_EMULATOR_THRUST_FUNCTIONAL_H
+#define CUDA_EMULATOR_THRUST_FUNCTIONAL_H
+
+#include "thrust/detail/functional.h"
+
+#endif

@@ -1,0 +1,6 @@
+#ifndef CUDA_EMULATOR_THRUST_HOST_VECTOR_H
+#define CUDA_EMULATOR_THRUST_HOST_VECTOR_H
+
+#include "thrust/detail/vector.h"
+
+#endif

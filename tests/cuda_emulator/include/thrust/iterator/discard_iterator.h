@@ -1,0 +1,6 @@
+#ifndef CUDA_EMULATOR_THRUST_ITERATOR_DISCARD_ITERATOR_H
+#define CUDA_EMULATOR_THRUST_ITERATOR_DISCARD_ITERATOR_H
+
+#include "thrust/detail/fancy.h"
+
+#endif

@@ -1,0 +1,6 @@
+#ifndef CUDA_EMULATOR_THRUST_ITERATOR_ITERATOR_TRAITS_H
+#define CUDA_EMULATOR_THRUST_ITERATOR_ITERATOR_TRAITS_H
+
+#include "thrust/detail/iterators.h"
+
+#endif

@@ -1,0 +1,6 @@
+#ifndef CUDA_EMULATOR_THRUST_SYSTEM_CUDA_ERROR_H
+#define CUDA_EMULATOR_THRUST_SYSTEM_CUDA_ERROR_H
+
+#include "thrust/detail/error.h"
+
+#endif

@@ -1,0 +1,6 @@
+#ifndef CUDA_EMULATOR_THRUST_SYSTEM_DETAIL_BAD_ALLOC_H
+#define CUDA_EMULATOR_THRUST_SYSTEM_DETAIL_BAD_ALLOC_H
+
+#include "thrust/detail/error.h"
+
+#endif
