@@ -84,7 +84,7 @@ void Fiber::prepare(void (*entry)(void*), void* argument) {
     context_->argument = argument;
     auto* top = reinterpret_cast<std::uint64_t*>(memory_ + page_bytes() + stack_bytes);
 #if defined(__x86_64__)
-    top -= 2;  // so that the stack is aligned as behind a call
+    top -= 1;  // so that the stack is aligned as behind a call
     *--top = reinterpret_cast<std::uint64_t>(&cuda_emulator_start);
     for (std::size_t i = 0; i < saved_words; i++) *--top = 0;
 #else
