@@ -3,7 +3,6 @@
 #include "fiber.h"
 
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <cstdint>
 #include <cstdlib>
@@ -19,10 +18,8 @@ namespace {
 // Local arrays of kernels live here; CUDA's own default is 1 KiB a thread.
 constexpr std::size_t stack_bytes = 256 * 1024;
 
-std::size_t page_bytes() {
-    static const std::size_t bytes = std::size_t(sysconf(_SC_PAGESIZE));
-    return bytes;
-}
+// Below it: more than a page, because a large frame steps over one.
+constexpr std::size_t guard_bytes = 1024 * 1024;
 }  // namespace
 
 #if defined(__x86_64__) || defined(__aarch64__)
@@ -82,7 +79,7 @@ extern "C" [[noreturn]] void cuda_emulator_start() {
 void Fiber::prepare(void (*entry)(void*), void* argument) {
     context_->entry = entry;
     context_->argument = argument;
-    auto* top = reinterpret_cast<std::uint64_t*>(memory_ + page_bytes() + stack_bytes);
+    auto* top = reinterpret_cast<std::uint64_t*>(memory_ + guard_bytes + stack_bytes);
 #if defined(__x86_64__)
     top -= 1;  // so that the stack is aligned as behind a call
     *--top = reinterpret_cast<std::uint64_t>(&cuda_emulator_start);
@@ -130,7 +127,7 @@ void Fiber::prepare(void (*entry)(void*), void* argument) {
     context_->entry = entry;
     context_->argument = argument;
     getcontext(&context_->own);
-    context_->own.uc_stack.ss_sp = memory_ + page_bytes();
+    context_->own.uc_stack.ss_sp = memory_ + guard_bytes;
     context_->own.uc_stack.ss_size = stack_bytes;
     context_->own.uc_link = nullptr;
     makecontext(&context_->own, start, 0);
@@ -151,21 +148,21 @@ void Fiber::leave() {
 #endif
 
 Fiber::Fiber() : context_(new Context) {
-    void* memory = mmap(nullptr, page_bytes() + stack_bytes, PROT_READ | PROT_WRITE,
+    void* memory = mmap(nullptr, guard_bytes + stack_bytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) throw std::bad_alloc();
     memory_ = static_cast<char*>(memory);
-    mprotect(memory_, page_bytes(), PROT_NONE);
+    mprotect(memory_, guard_bytes, PROT_NONE);
 }
 
 Fiber::~Fiber() {
-    munmap(memory_, page_bytes() + stack_bytes);
+    munmap(memory_, guard_bytes + stack_bytes);
     delete context_;
 }
 
 bool Fiber::overflowed(const void* address) const {
     const char* at = static_cast<const char*>(address);
-    return at >= memory_ && at < memory_ + page_bytes();
+    return at >= memory_ && at < memory_ + guard_bytes;
 }
 
 }  // namespace cuda_emulator

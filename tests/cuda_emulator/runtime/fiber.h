@@ -22,7 +22,7 @@ public:
     // Back to where enter() was called. Nothing is unwound if it is never entered again.
     static void leave();
 
-    // Whether `address` lies in the guard page below this stack.
+    // Whether `address` lies in the guard area below this stack.
     bool overflowed(const void* address) const;
 
     struct Context;
