@@ -2,6 +2,8 @@
 #define CUDA_EMULATOR_THRUST_SORT_H
 
 #include "thrust/detail/forward.h"
+// NVIDIA's own header brings it along, and brian2cuda relies on that
+#include "thrust/sequence.h"
 
 namespace thrust {
 
