@@ -185,3 +185,32 @@ curandStatus_t make_random_source(curandRngType_t type, std::unique_ptr<RandomSo
 }
 
 }  // namespace cuda_emulator
+
+#ifdef CURAND_H_  // in NVIDIA's header only
+// Tables for the device functions of quasirandom generators; a program copies them to its card.
+extern "C" {
+
+curandStatus_t curandGetDirectionVectors32(curandDirectionVectors32_t* vectors[],
+                                           curandDirectionVectorSet_t set) {
+    if (!cuda_emulator::curand_library()) return CURAND_STATUS_INITIALIZATION_FAILED;
+    return cuda_emulator::CUDA_EMULATOR_CURAND(curandGetDirectionVectors32)(vectors, set);
+}
+
+curandStatus_t curandGetDirectionVectors64(curandDirectionVectors64_t* vectors[],
+                                           curandDirectionVectorSet_t set) {
+    if (!cuda_emulator::curand_library()) return CURAND_STATUS_INITIALIZATION_FAILED;
+    return cuda_emulator::CUDA_EMULATOR_CURAND(curandGetDirectionVectors64)(vectors, set);
+}
+
+curandStatus_t curandGetScrambleConstants32(unsigned int** constants) {
+    if (!cuda_emulator::curand_library()) return CURAND_STATUS_INITIALIZATION_FAILED;
+    return cuda_emulator::CUDA_EMULATOR_CURAND(curandGetScrambleConstants32)(constants);
+}
+
+curandStatus_t curandGetScrambleConstants64(unsigned long long** constants) {
+    if (!cuda_emulator::curand_library()) return CURAND_STATUS_INITIALIZATION_FAILED;
+    return cuda_emulator::CUDA_EMULATOR_CURAND(curandGetScrambleConstants64)(constants);
+}
+
+}
+#endif

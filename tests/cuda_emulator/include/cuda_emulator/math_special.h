@@ -128,7 +128,7 @@ inline double normal_cdf(double x) {
 // -sqrt(2) erfcinv(2p); of p near 1, 1 - p is exact and keeps the tail
 inline double inverse_normal_cdf(double p) {
     if (p > 0.5) return static_cast<double>(inverse_erfc(2.0 * (1.0 - p)) / root_of_half);
-    return static_cast<double>(-inverse_erfc(2.0 * p) / root_of_half);
+    return static_cast<double>(0.0L - inverse_erfc(2.0 * p) / root_of_half);
 }
 
 // Modified Bessel functions of order n = 0 or 1: the power series, whose terms are all
