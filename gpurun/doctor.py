@@ -251,7 +251,10 @@ def _driver(snapshot: nvml.Snapshot, toolkit: toolchain.CudaToolkit | None) -> F
 
 def _card(card: nvml.Card) -> Finding:
     name = f"card {card.nvml_index}" if card.cuda_index is None else f"card cuda:{card.cuda_index}"
-    detail = card.name or "a card that does not answer"
+    if card.name is None and card.uuid is None:
+        # Fallen off the bus, for instance. Others may be usable.
+        return Finding(name, "does not answer", False)
+    detail = card.name or "a card without a name"
     if card.memory_total is not None and card.memory_free is not None:
         free, total = card.memory_free / _GIB, card.memory_total / _GIB
         detail += f", {free:.1f} of {total:.1f} GiB free"

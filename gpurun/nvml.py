@@ -30,8 +30,13 @@ except OSError as error:
     sys.exit(f"libcuda.so.1 cannot be loaded ({error})")
 count, device, uuid = ctypes.c_int(), ctypes.c_int(), (ctypes.c_ubyte * 16)()
 status = cuda.cuInit(0) or cuda.cuDeviceGetCount(ctypes.byref(count))
+if status == 100:
+    sys.exit("CUDA sees no card")
 if status:
-    sys.exit(f"the driver does not start CUDA (error {status})")
+    text = ctypes.c_char_p()
+    cuda.cuGetErrorString(status, ctypes.byref(text))
+    reason = (text.value or b"unknown").decode()
+    sys.exit(f"the driver does not start CUDA (error {status}: {reason})")
 for index in range(count.value):
     status = cuda.cuDeviceGet(ctypes.byref(device), index)
     status = status or cuda.cuDeviceGetUuid(ctypes.byref(uuid), device)
@@ -163,8 +168,11 @@ def snapshot() -> Snapshot:
         return Snapshot(problem=_why(error))
     try:
         driver = _get(pynvml.nvmlSystemGetDriverVersion)
-        count = _get(pynvml.nvmlDeviceGetCount) or 0
-        order, problem = _cuda_order() if count else ({}, "the NVIDIA driver finds no card")
+        try:
+            count, none = pynvml.nvmlDeviceGetCount(), "the NVIDIA driver finds no card"
+        except pynvml.NVMLError as error:
+            count, none = 0, _why(error)
+        order, problem = _cuda_order() if count else ({}, none)
         cards = tuple(_card(index, order) for index in range(count))
         if problem is None and all(card.cuda_index is None for card in cards):
             problem = "CUDA sees none of these cards"

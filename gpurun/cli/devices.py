@@ -31,7 +31,8 @@ def choose(device: DeviceSpec, *, quiet: bool) -> str:
     if device.kind == "cpu":
         return "cpu"
     if device.kind == "cuda":
-        wrong = [finding for finding in doctor.cuda_findings(device.index) if not finding.ok]
+        findings = doctor.cuda_findings(device.index)
+        wrong = [finding for finding in findings if not finding.ok and finding.needed_by]
         if not wrong:
             return str(device)
         lines = [f"--device {device} cannot be used here:"]

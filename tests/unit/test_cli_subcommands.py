@@ -250,6 +250,16 @@ def test_card_that_does_not_exist(machine: Machine) -> None:
         devices.choose(DeviceSpec("cuda", 3), quiet=False)
 
 
+def test_lost_card_does_not_keep_others_from_use(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.set(nvml, "snapshot", replace(DRIVER, cards=(CARD, nvml.Card(1))))
+    assert devices.choose(DeviceSpec("cuda"), quiet=False) == "cuda"
+    status, text = report(capsys)
+    assert status == 0
+    assert "warning card 1" in text and "does not answer" in text
+
+
 def test_auto_tells_why_in_one_line(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
     machine.set(nvml, "snapshot", NO_DRIVER)
     assert devices.choose(DeviceSpec("auto"), quiet=False) == "cpu"

@@ -142,6 +142,13 @@ def test_driver_without_cards(driver: Driver, monkeypatch: pytest.MonkeyPatch) -
     assert (driver.open, driver.asked_cuda) == (0, 0)
 
 
+def test_cards_that_cannot_be_counted(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetCount", _fail(pynvml.NVML_ERROR_NO_PERMISSION))
+    found = snapshot()
+    assert (found.cards, found.problem) == ((), "no permission to use the NVIDIA driver")
+    assert (driver.open, driver.asked_cuda) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("function", "missing"),
     [
