@@ -34,8 +34,8 @@ inline Needs with_result(const char* name, ptrdiff_t n, size_t scratch = 0) {
 // Threads of a card do not reach the host's memory.
 inline void refuse_host_memory(const char* name, const void* host_memory) {
     if (host_memory == nullptr) return;
-    char text[160];
-    snprintf(text, sizeof text, "thrust::%s on the device was given host memory at %p", name,
+    char text[192];
+    snprintf(text, sizeof text, "%s: an algorithm on the device was given host memory at %p", name,
              host_memory);
     cuda_emulator::device_fault(cudaErrorIllegalAddress, text);
 }
