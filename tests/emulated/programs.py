@@ -20,15 +20,19 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="emulated-programs-")
 
 
-def compile_program(source: str, *, options: Sequence[str] = (), name: str = "") -> Path:
+def compile_program(
+    source: str, *, options: Sequence[str] = (), name: str = "", check: bool = False
+) -> Path:
     """Compile `source`; the same text and options are compiled once per process.
+
+    With `check` each access to memory is checked, and races are found.
 
     Raises
     ------
     AssertionError
         With the compiler's message.
     """
-    key = hashlib.sha256("\0".join([source, *options]).encode()).hexdigest()[:16]
+    key = hashlib.sha256("\0".join([source, *options, str(check)]).encode()).hexdigest()[:16]
     program = Path(_folder().name) / f"{name or 'program'}-{key}"
     if not program.exists():
         text = program.with_suffix(".cu")
@@ -38,6 +42,7 @@ def compile_program(source: str, *, options: Sequence[str] = (), name: str = "")
             capture_output=True,
             text=True,
             timeout=_TIME_LIMIT,
+            env={**os.environ, "CUDA_EMULATOR": "check=on" if check else ""},
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
@@ -71,7 +76,8 @@ def compile_and_run(
     settings: str = "",
     options: Sequence[str] = (),
     arguments: Sequence[str] = (),
+    check: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """Compile `source` (once) and run it."""
-    program = compile_program(source, options=options)
+    program = compile_program(source, options=options, check=check)
     return run_program(program, settings=settings, arguments=arguments)

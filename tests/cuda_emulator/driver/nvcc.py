@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -24,9 +25,19 @@ _KINDS.update({".o": OBJECT, ".obj": OBJECT, ".a": OBJECT, ".so": OBJECT, ".lib"
 _LANGUAGES = {"cu": CUDA, "c++": CPP, "c": C}
 # Part of libcuda_emulator.so, or of no use without a card
 _OWN_LIBRARIES = frozenset(
-    "curand curand_static cudart cudart_static cuda cudadevrt culibos nvToolsExt cudart-static".split()
+    [
+        "curand",
+        "curand_static",
+        "cudart",
+        "cudart_static",
+        "cuda",
+        "cudadevrt",
+        "culibos",
+        "nvToolsExt",
+        "cudart-static",
+    ]
 )
-# Kernel code is mostly host code's size, and it runs seldom: a fast compile counts.
+# Most of what is compiled runs for a moment: what counts is how long it takes to compile.
 _OPTIMIZATION = "-O1"
 
 
@@ -177,6 +188,10 @@ class Compiler:
         for name in ("ftemplate-depth", "ftemplate-backtrace-limit"):
             if name in self.options.values:
                 words.append(f"-{name}={self.options.values[name]}")
+        if kind == CUDA and self.settings.get("check") == "on":
+            # GCC's calls at each access; runtime/check.cpp is what they call
+            words += ["-fsanitize=thread", "--param=tsan-instrument-func-entry-exit=0"]
+            words.append("--param=tsan-distinguish-volatile=1")
         words += self._macros(kind)
         words += ["-D" + one for one in self.options.all("define-macro")]
         words += ["-U" + one for one in self.options.all("undefine-macro")]
@@ -230,11 +245,17 @@ class Compiler:
         wanted = "-c" in phase and os.environ.get("CUDA_EMULATOR_PRECOMPILED", "on") != "off"
         if wanted and not self.dry:
             bundle = prepare.bundle_for(project.names)
-            try:
+            with contextlib.suppress(Unprepared):  # the unit itself will show what is wrong
                 front = prepare.precompiled(host, code + self._matching_options(), bundle)
-            except Unprepared:
-                pass  # the unit itself will show what is wrong
-        command = [host, *code, *self._folder_flags(), *self.host_options, "-include", front, *extra]
+        command = [
+            host,
+            *code,
+            *self._folder_flags(),
+            *self.host_options,
+            "-include",
+            front,
+            *extra,
+        ]
         # Else names of hidden symbols would differ from one compile to the next.
         command.append("-frandom-seed=" + path)
         if source != path:
@@ -330,7 +351,9 @@ class Compiler:
         if "nvidia-ml" in libraries and not self.dry:
             folder = prepare.nvml()
             command += ("-L" + folder, "-Wl,-rpath," + folder)
-        command += ["-l" + (":libnvidia-ml.so.1" if one == "nvidia-ml" else one) for one in libraries]
+        command += [
+            "-l" + (":libnvidia-ml.so.1" if one == "nvidia-ml" else one) for one in libraries
+        ]
         # A weak reference could stay unresolved: every product needs the runtime, as on a card.
         command += ["-Wl,--no-as-needed"]
         if not self.dry:

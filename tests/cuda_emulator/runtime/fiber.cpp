@@ -165,4 +165,9 @@ bool Fiber::overflowed(const void* address) const {
     return at >= memory_ && at < memory_ + guard_bytes;
 }
 
+bool Fiber::holds(const void* address) const {
+    const char* at = static_cast<const char*>(address);
+    return at >= memory_ + guard_bytes && at < memory_ + guard_bytes + stack_bytes;
+}
+
 }  // namespace cuda_emulator

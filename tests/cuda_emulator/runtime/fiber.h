@@ -25,6 +25,9 @@ public:
     // Whether `address` lies in the guard area below this stack.
     bool overflowed(const void* address) const;
 
+    // Whether it lies in this stack.
+    bool holds(const void* address) const;
+
     struct Context;
 
 private:

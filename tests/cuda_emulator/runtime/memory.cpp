@@ -123,12 +123,6 @@ bool in_range(const std::map<uintptr_t, size_t>& ranges, const void* address, si
     return uintptr_t(address) + bytes <= after->first + after->second;
 }
 
-bool in_arena(const void* address) {
-    for (const auto& one : memory().arenas)
-        if (address >= one.second.begin && address < one.second.begin + arena_bytes) return true;
-    return false;
-}
-
 void report_leaks() {
     if (options().leaks == Options::ignore || memory().live.empty()) return;
     size_t bytes = 0, count = 0;
@@ -148,6 +142,12 @@ void report_leaks() {
 __attribute__((destructor)) void at_end() { report_leaks(); }
 
 }  // namespace
+
+bool in_arena(const void* address) {
+    for (const auto& one : memory().arenas)
+        if (address >= one.second.begin && address < one.second.begin + arena_bytes) return true;
+    return false;
+}
 
 Allocation* allocate(int ordinal, size_t bytes, bool managed) {
     watch_faults();

@@ -31,6 +31,9 @@ Allocation* find_allocation(const void* address);
 // What is known of an address, for a message: "", or "12 bytes behind ...".
 std::string describe_address(const void* address);
 
+// Whether it lies where cudaMalloc() takes memory from, allocated or not.
+bool in_arena(const void* address);
+
 // Whether [address, address + bytes) is memory that device code may use.
 bool is_device_memory(const void* address, size_t bytes);
 

@@ -20,6 +20,13 @@ Options read_options() {
         parse_switch(text.get("blocking", "off")) || (blocking && std::string(blocking) == "1");
     found.kernel_threads = int(parse_integer(text.get("kernel_threads", "1024")));
     found.registers = int(parse_integer(text.get("registers", "32")));
+    const std::string races = text.get("races", "fatal");
+    if (races == "report")
+        found.races = Options::shown;
+    else if (races == "off")
+        found.races = Options::unchecked;
+    else if (races != "fatal")
+        refuse_setting("races is off, report or fatal, not '" + races + "'");
     const std::string leaks = text.get("leaks", "off");
     if (leaks == "report")
         found.leaks = Options::report;

@@ -13,6 +13,7 @@ struct Options {
     bool blocking = false;
     int kernel_threads = 1024;
     int registers = 32;  // of every kernel, for occupancy
+    enum Races { unchecked, shown, failing } races = failing;  // in instrumented code
     enum Leaks { ignore, report, fatal } leaks = ignore;
 };
 

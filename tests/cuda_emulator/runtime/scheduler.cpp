@@ -42,10 +42,13 @@ struct Thread {
     uint64_t offered = 0;
     std::unique_ptr<Exchange> received;
     Votes votes{0, 0};
+    unsigned warp_epoch = 0;
 };
 
 struct Block {
     uint3 index;
+    unsigned number = 0;
+    unsigned epoch = 0;
     std::vector<Thread> threads;
     BlockMemory memory;
 };
@@ -66,10 +69,13 @@ struct Grid {
     long idle_turns = 0;  // of threads that only wait for each other by atomics
     bool moved = false;   // since the last look
     cudaError_t error = cudaSuccess;
+    unsigned epoch = 0;
+    unsigned warp_epoch = 0;
     std::mt19937_64 random;
 };
 
 thread_local Grid* grid = nullptr;
+unsigned long long launches = 0;
 thread_local int functors = 0;
 
 // Fibers are kept: making one costs system calls.
@@ -198,11 +204,13 @@ bool release_warps(Block& block) {
             if (!complete) continue;
             Exchange all{};
             all.present = present;
+            grid->warp_epoch++;
             for (size_t j = first; j < end; j++)
                 if (present >> (j - first) & 1) all.values[j - first] = block.threads[j].offered;
             for (size_t j = first; j < end; j++)
                 if (present >> (j - first) & 1) {
                     *block.threads[j].received = all;
+                    block.threads[j].warp_epoch = grid->warp_epoch;
                     together.push_back(&block.threads[j]);
                 }
             release(together);
@@ -229,6 +237,7 @@ bool release_block(Block& block) {
             hang("threads of a block meet at different barriers, which CUDA leaves undefined: " +
                  waits_at(*together.front()) + ", " + waits_at(*thread));
     for (Thread* thread : together) thread->votes = votes;
+    block.epoch++;
     release(together);
     return true;
 }
@@ -242,6 +251,7 @@ bool release_grid() {
             together.push_back(&thread);
         }
     if (together.empty()) return false;
+    grid->epoch++;
     release(together);
     return true;
 }
@@ -305,6 +315,7 @@ void fill(Block& block, uint3 index, dim3 size) {
                 thread.index = {x, y, z};
                 thread.number = number++;
                 thread.block = &block;
+                thread.warp_epoch = 0;
             }
 }
 
@@ -345,6 +356,8 @@ void run_blocks(const std::vector<size_t>& numbers) {
             grid->blocks.push_back(spare ? std::move(spare) : std::make_unique<Block>());
         Block& block = *grid->blocks.back();
         fill(block, unravel(number, wanted.grid), wanted.block);
+        block.number = unsigned(number);
+        block.epoch = 0;
         block.memory.begin(wanted.shared);
         enlist(block);
         if (wanted.cooperative) continue;
@@ -373,7 +386,6 @@ cudaError_t run_grid(const Configuration& configuration, const KernelCall& call,
                      const Order& order) {
     Grid own{configuration, call, order};
     // Another sequence for each launch, the same in each process
-    static unsigned long long launches = 0;
     own.random.seed(order.seed * 1000003 + launches++);
     grid = &own;
     gridDim = configuration.grid;
@@ -406,6 +418,16 @@ std::string present_thread() { return grid_running() ? place(*grid->present) : "
 bool stack_overflowed(const void* address) {
     return grid_running() && grid->present->fiber->overflowed(address);
 }
+
+Place present_place() {
+    const Thread& thread = *grid->present;
+    return {thread.block->number, thread.number,        thread.number / 32,
+            grid->epoch,          thread.block->epoch, thread.warp_epoch};
+}
+
+unsigned long long present_launch() { return launches; }
+
+bool on_own_stack(const void* address) { return grid->present->fiber->holds(address); }
 
 void abandon_grid(cudaError_t error) {
     if (!grid) {

@@ -26,6 +26,16 @@ std::string present_thread();
 bool stack_overflowed(const void* address);
 [[noreturn]] void abandon_grid(cudaError_t error);
 
+// Who accesses memory, for the race detector: accesses of two threads are in order if a barrier
+// that both have passed lies between them.
+struct Place {
+    unsigned block = 0, thread = 0, warp = 0;
+    unsigned grid_epoch = 0, block_epoch = 0, warp_epoch = 0;  // barriers passed
+};
+Place present_place();
+unsigned long long present_launch();  // another number for each grid
+bool on_own_stack(const void* address);
+
 // User functors in a library's algorithm are device code without threads.
 void device_code(bool begins);
 

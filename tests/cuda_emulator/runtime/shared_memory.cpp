@@ -106,6 +106,17 @@ bool BlockMemory::describes(const void* address, const char** name) const {
     return false;
 }
 
+bool BlockMemory::holds(const void* address, size_t bytes) const {
+    const char* at = static_cast<const char*>(address);
+    for (const Area& area : areas_)
+        if (area.used && at >= area.data && at + bytes <= area.data + area.bytes) return true;
+    return false;
+}
+
+bool is_shared_memory(const void* address, size_t bytes) {
+    return present && present->holds(address, bytes);
+}
+
 void enter_block(BlockMemory* memory) { present = memory; }
 
 bool near_shared_memory(const void* address, const char** name) {

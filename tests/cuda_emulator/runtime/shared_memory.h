@@ -23,6 +23,7 @@ public:
     void* dynamic() const { return dynamic_ < 0 ? nullptr : areas_[size_t(dynamic_)].data; }
     void* variable(const void* tag, size_t bytes, size_t alignment, const char* name);
     bool describes(const void* address, const char** name) const;
+    bool holds(const void* address, size_t bytes) const;
 
     // An area whose end is at a guard page.
     struct Area {
@@ -48,6 +49,9 @@ private:
 
 // The block whose code runs; nullptr if none does.
 void enter_block(BlockMemory* memory);
+
+// Whether all of it is shared memory of the present block.
+bool is_shared_memory(const void* address, size_t bytes);
 
 // What to say of an address that could not be accessed, if it is near shared memory.
 bool near_shared_memory(const void* address, const char** name);

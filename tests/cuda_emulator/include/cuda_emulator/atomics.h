@@ -7,11 +7,15 @@
 
 namespace cuda_emulator {
 
+// For instrumented code (see runtime/check.cpp): this is no ordinary access.
+void note_atomic(const void* address, unsigned bytes);
+
 // Called when an atomic operation leaves memory as it was: perhaps the thread spins.
 void may_spin();
 
 template <class T, class New>
-T update(T* address, New next) {
+__attribute__((no_sanitize_thread)) T update(T* address, New next) {
+    note_atomic(address, sizeof(T));
     const T old = *address;
     const T replacement = next(old);
     *address = replacement;

@@ -72,7 +72,7 @@ public:
 
     const void* function() const override { return reinterpret_cast<const void*>(kernel); }
 
-    void run_thread() const override {
+    __attribute__((no_sanitize_thread)) void run_thread() const override {
         // Each thread has its own copy of the parameters, which it may change
         std::apply([this](auto... copies) { kernel(std::move(copies)...); }, values);
     }
