@@ -116,13 +116,14 @@ class Project:
         Returns
         -------
         dict
-            The path of each file that was written to that of its origin.
+            Paths that the compiler will see, to those that the user knows.
         """
         order = [file for file in self._files.values() if file in self.copied]
         copies = {
             file: os.path.join(folder, str(number), os.path.basename(file.path))
             for number, file in enumerate(order)
         }
+        origins = {copy: file.path for file, copy in copies.items()}
         for file, copy in copies.items():
             edits: list[Edit] = edits_of(file.text, file.path)
             for start, end, name, target in file.included:
@@ -130,9 +131,11 @@ class Project:
                     edits.append((start, end, f'"{copies[target]}"'))
                 elif target is not None and name[0] == '"':
                     # It may have been found next to a file that is elsewhere now.
-                    edits.append((start, end, f'"{os.path.abspath(target.path)}"'))
+                    absolute = os.path.abspath(target.path)
+                    origins[absolute] = target.path
+                    edits.append((start, end, f'"{absolute}"'))
             shown = file.path.replace("\\", "\\\\").replace('"', '\\"')
             os.makedirs(os.path.dirname(copy))
             with open(copy, "w", encoding="utf-8", errors="surrogateescape", newline="") as out:
                 out.write(f'#line 1 "{shown}"\n' + apply_edits(file.text, edits))
-        return {copy: file.path for file, copy in copies.items()}
+        return origins

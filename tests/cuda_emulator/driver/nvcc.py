@@ -24,19 +24,12 @@ _KINDS = {".cu": CUDA, ".cpp": CPP, ".cxx": CPP, ".cc": CPP, ".c": C}
 _KINDS.update({".o": OBJECT, ".obj": OBJECT, ".a": OBJECT, ".so": OBJECT, ".lib": OBJECT})
 _LANGUAGES = {"cu": CUDA, "c++": CPP, "c": C}
 # Part of libcuda_emulator.so, or of no use without a card
-_OWN_LIBRARIES = frozenset(
-    [
-        "curand",
-        "curand_static",
-        "cudart",
-        "cudart_static",
-        "cuda",
-        "cudadevrt",
-        "culibos",
-        "nvToolsExt",
-        "cudart-static",
-    ]
-)
+# fmt: off
+_OWN_LIBRARIES = frozenset((
+    "curand", "curand_static", "cudart", "cudart_static", "cuda", "cudadevrt", "culibos",
+    "nvToolsExt",
+))
+# fmt: on
 # Most of what is compiled runs for a moment: what counts is how long it takes to compile.
 _OPTIMIZATION = "-O1"
 

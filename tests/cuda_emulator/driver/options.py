@@ -124,10 +124,9 @@ TABLE: list[tuple[str, str, str, tuple[str, ...]]] = [
 # The only ones whose value may follow without anything between.
 JOINED = ("I", "D", "U", "L", "l", "O", "t")
 
-# nvcc has them, but what they make does not exist here.
-IMPOSSIBLE = frozenset(
-    "--cuda -cuda --cubin -cubin --fatbin -fatbin --ptx -ptx --optix-ir -optix-ir --ltoir -ltoir"
-    " --lib -lib --run -run --relocatable-link -r".split()
+# nvcc has them too, but what they make does not exist here.
+IMPOSSIBLE = re.compile(
+    r"--?(?:cuda|cubin|fatbin|ptx|optix-ir|ltoir|lib|run)|--relocatable-link|-r"
 )
 
 WERROR = ("all-warnings", "cross-execution-space-call", "reorder", "default-stream-launch")
@@ -201,7 +200,9 @@ def _find(word: str) -> tuple[str, str, str, tuple[str, ...], str | None] | None
     return None
 
 
-def _store(options: Options, spelling: str, name: str, kind: str, allowed: tuple[str, ...], value: str):
+def _store(
+    options: Options, spelling: str, name: str, kind: str, allowed: tuple[str, ...], value: str
+):
     if kind == NUMBER and not re.fullmatch(r"\d+", value):
         raise Fatal(f"'{value}': expected a number")
     if kind == BOOL and value not in ("true", "false"):
@@ -259,7 +260,9 @@ def parse(words: list[str]) -> Options:
     """
     options = Options()
     words = _expand(words)
-    forwarding = {"-" + name for name in ("forward-unknown-opts", "forward-unknown-to-host-compiler")}
+    forwarding = {
+        "-" + name for name in ("forward-unknown-opts", "forward-unknown-to-host-compiler")
+    }
     forward = any(word in forwarding or word[1:] in forwarding for word in words)
     position = 0
     while position < len(words):
@@ -270,7 +273,7 @@ def parse(words: list[str]) -> Options:
             continue
         found = _find(word)
         if found is None:
-            if word.split("=")[0] in IMPOSSIBLE:
+            if IMPOSSIBLE.fullmatch(word):
                 raise Fatal(f"'{word}' makes code for a card, which the emulated toolkit cannot")
             if not forward:
                 raise Fatal(f"Unknown option '{word}'")

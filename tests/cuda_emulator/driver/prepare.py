@@ -22,7 +22,7 @@ import sys
 
 if not __package__:  # run as a script
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    __package__ = "driver"  # noqa: A001
+    __package__ = "driver"
 
 from .cache import ROOT, digest_of, digest_of_files, prepared
 from .errors import Unprepared
@@ -86,7 +86,7 @@ def identity(compiler: str) -> str:
 
 def library(compiler: str = "g++") -> str:
     """Return the folder of ``libcuda_emulator.so``."""
-    flags = "-std=c++17 -O2 -g1 -fPIC -shared -fvisibility=default -Wall".split()
+    flags = ["-std=c++17", "-O2", "-g1", "-fPIC", "-shared", "-fvisibility=default", "-Wall"]
     digest = digest_of(
         identity(compiler),
         *flags,
@@ -116,7 +116,7 @@ def _soname(path: str) -> str | None:
 
 def nvml(compiler: str = "g++") -> str:
     """Return the folder of the false ``libnvidia-ml.so.1`` and ``libcuda.so.1``."""
-    flags = "-std=c++17 -O1 -g1 -fPIC -shared -Wall".split()
+    flags = ["-std=c++17", "-O1", "-g1", "-fPIC", "-shared", "-Wall"]
     sources = os.path.join(ROOT, "nvml")
     digest = digest_of(
         identity(compiler),
@@ -151,7 +151,9 @@ def _packages() -> list[str]:
         names = sorted(os.listdir(base)) if os.path.isdir(base) else []
         for name in names:
             if name.startswith("python"):
-                packages += [os.path.join(base, name, one) for one in ("site-packages", "dist-packages")]
+                packages += [
+                    os.path.join(base, name, one) for one in ("site-packages", "dist-packages")
+                ]
     return packages
 
 
@@ -184,7 +186,7 @@ def curand() -> str | None:
 def curand_folders() -> list[str]:
     """Return where the headers behind our own cuRAND headers are, the preferred ones first."""
     found = curand()
-    return [found] * (found is not None) + [FALLBACK] * os.path.isdir(FALLBACK)
+    return ([found] if found else []) + ([FALLBACK] if os.path.isdir(FALLBACK) else [])
 
 
 def include_flags() -> list[str]:

@@ -21,10 +21,13 @@ LAUNCH = "::cuda_emulator::launch("
 _CLOSERS = {")": "(", "]": "[", "}": "{"}
 _OPENERS = {"(", "[", "{"}
 # A parenthesis after one of these does not hold the arguments of a call.
-_STATEMENTS = frozenset(
-    "if while for switch return else do case throw co_return co_await co_yield constexpr catch"
-    " and or not new delete sizeof alignof goto".split()
-)
+# fmt: off
+_STATEMENTS = frozenset((
+    "if", "while", "for", "switch", "return", "else", "do", "case", "throw", "co_return",
+    "co_await", "co_yield", "constexpr", "catch", "and", "or", "not", "new", "delete", "sizeof",
+    "alignof", "goto",
+))
+# fmt: on
 
 
 class Unclear(Exception):  # noqa: N818

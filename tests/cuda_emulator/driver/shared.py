@@ -8,7 +8,7 @@ declaration. ``extern __shared__ T a[];`` becomes a pointer to the block's dynam
 from __future__ import annotations
 
 from .errors import Misplaced
-from .lexer import IDENTIFIER, NUMBER, STRING, Directive, Token
+from .lexer import IDENTIFIER, STRING, Directive, Token
 
 # (start, end, replacement)
 Edit = tuple[int, int, str]
@@ -16,10 +16,12 @@ Edit = tuple[int, int, str]
 _CLOSERS = {")": "(", "]": "[", "}": "{", ">": "<"}
 _OPENERS = {opener: closer for closer, opener in _CLOSERS.items()}
 _QUALIFIERS = frozenset(("const", "volatile", "__restrict__", "__restrict"))
-_BUILTIN = frozenset(
-    "void bool char short int long float double signed unsigned wchar_t char8_t char16_t char32_t"
-    " __int128 _Float16 __half".split()
-)
+# fmt: off
+_BUILTIN = frozenset((
+    "void", "bool", "char", "short", "int", "long", "float", "double", "signed", "unsigned",
+    "wchar_t", "char8_t", "char16_t", "char32_t", "__int128", "_Float16", "__half",
+))
+# fmt: on
 _CLASSES = frozenset(("struct", "class", "union", "enum"))
 _STORAGE = frozenset(("extern", "static", "inline", "thread_local", "register", "__device__"))
 _ALIGNMENTS = frozenset(("alignas", "__align__", "__builtin_align__", "_Alignas"))
@@ -327,6 +329,8 @@ def rewrite_shared(
             tokens[start:end], parameters, parameters is None and around[place]
         )
         missing = text.count("\n", first, last)
-        edits.append((first, last, replacement + ("\\\n" if parameters is not None else "\n") * missing))
+        edits.append(
+            (first, last, replacement + ("\\\n" if parameters is not None else "\n") * missing)
+        )
         done = end
     return edits
