@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-EMULATOR = ROOT / "tests" / "cuda_emulator"
+from tests.cuda_emulator.driver import prepare
+from tests.emulated.programs import TOOLKIT, compile_program
+
 MIB = 1 << 20
 GIB = 1 << 30
 pytestmark = pytest.mark.timeout(120)  # for what waits for another process
@@ -25,28 +26,17 @@ PYNVML = "import json, os, sys, ctypes, time\nfrom pynvml import *\nnvmlInit()\n
 
 
 @pytest.fixture(scope="module")
-def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("nvml")
-    for source, name in (
-        ("nvml.cpp", "libnvidia-ml.so.1"),
-        ("cuda_driver.cpp", "libcuda.so.1"),
-    ):
-        compile_cpp(source, folder / name, "-shared", "-fPIC", f"-Wl,-soname,{name}")
-    return folder
+def libraries() -> Path:
+    return Path(prepare.nvml())
 
 
 @pytest.fixture(scope="module")
 def tenant_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compile_cpp("tenant.cpp", tmp_path_factory.mktemp("tenant") / "tenant", "-pthread")
-
-
-def compile_cpp(source: str, product: Path, *flags: str) -> Path:
-    warnings = ["-Wall", "-Wextra", "-Werror"]
-    include = f"-I{EMULATOR / 'include'}"
-    path = str(EMULATOR / "nvml" / source)
-    command = ["g++", "-std=c++17", "-O1", *warnings, include, path, "-o", str(product), *flags]
-    subprocess.run(command, check=True)
-    return product
+    program = tmp_path_factory.mktemp("tenant") / "tenant"
+    command = ["g++", "-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread"]
+    command += [f"-I{TOOLKIT / 'include'}", str(TOOLKIT / "nvml" / "tenant.cpp")]
+    subprocess.run([*command, "-o", str(program)], check=True)
+    return program
 
 
 class Tenant:
@@ -96,8 +86,8 @@ class Machine:
     def set(self, *lines: str) -> None:
         (self.folder / "settings").write_text("\n".join(lines) + "\n")
 
-    def tenant(self) -> Tenant:
-        tenant = Tenant(self.tenant_program, self.environment)
+    def tenant(self, program: Path | None = None) -> Tenant:
+        tenant = Tenant(program or self.tenant_program, self.environment)
         self.started.callback(tenant.end)
         return tenant
 
@@ -614,6 +604,110 @@ def test_wrong_settings_end_the_process(machine: Machine, line: str, complaint: 
     said = machine.run("-c", PYNVML + "nvmlDeviceGetCount()", status=-signal.SIGABRT)
     assert said.stderr.startswith("cuda_emulator: ")
     assert complaint in said.stderr
+
+
+# -- The CUDA runtime ----------------------------------------------------------------
+
+PROGRAM = r"""
+#include <cstdio>
+#include <cuda_runtime.h>
+
+__global__ void nothing() {}
+
+int main() {
+    char command;
+    unsigned long long number;
+    void* memory = nullptr;
+    while (std::scanf(" %c %llu", &command, &number) == 2) {
+        size_t free = 0, total = 0;
+        cudaDeviceProp card;
+        int value = 0;
+        cudaError_t error = cudaSuccess;
+        switch (command) {
+            case 'd': error = cudaSetDevice(int(number)); break;
+            case 'm': error = cudaMalloc(&memory, number); break;
+            case 'f': error = cudaFree(memory); break;
+            case 'r': error = cudaDeviceReset(); break;
+            case 'k': nothing<<<1, 1>>>(); error = cudaDeviceSynchronize(); break;
+            case 'i': error = cudaMemGetInfo(&free, &total); break;
+            case 'p': error = cudaGetDeviceProperties(&card, int(number)); break;
+            case 'a': error = cudaDeviceGetAttribute(&value, cudaDeviceAttr(number), 0); break;
+        }
+        if (error) {
+            cudaGetLastError();
+            std::printf("%s\n", cudaGetErrorName(error));
+        } else if (command == 'i') {
+            std::printf("%zu %zu\n", free >> 20, total >> 20);
+        } else if (command == 'p') {
+            std::printf("%s|%zu|%d.%d|%d|", card.name, card.totalGlobalMem >> 20, card.major,
+                        card.minor, card.pciBusID);
+            for (const char byte : card.uuid.bytes) std::printf("%02x", byte & 255);
+            std::printf("\n");
+        } else {
+            std::printf("%d\n", value);
+        }
+        std::fflush(stdout);
+    }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def cuda_program() -> Path:
+    return compile_program(PROGRAM, name="nvml")
+
+
+def test_runtime_and_nvml_agree_on_memory(machine: Machine, cuda_program: Path) -> None:
+    machine.set("devices=2", "memory=1G", "nvml.memory.reserved=24M", "nvml.memory.used=100M")
+    one, other = machine.tenant(cuda_program), machine.tenant(cuda_program)
+    assert one.say("d 1") == "0" and other.say("d 1") == "0"
+    assert one.say(f"m {600 * MIB}") == "0"
+    assert other.say(f"m {400 * MIB}") == "cudaErrorMemoryAllocation"
+    assert other.say(f"m {200 * MIB}") == "0"
+    assert one.say("i 0") == other.say("i 0") == "100 1000"
+    assert one.say("k 0") == "0"
+    code = """\
+one = nvmlDeviceGetHandleByIndex(1)
+memory = nvmlDeviceGetMemoryInfo(one)
+processes = nvmlDeviceGetComputeRunningProcesses(one)
+processes = [[p.pid, p.usedGpuMemory >> 20] for p in processes]
+busy = [s.pid for s in nvmlDeviceGetProcessUtilization(one, 0)]
+[[memory.total >> 20, memory.free >> 20, memory.used >> 20], processes, busy]"""
+    assert machine.ask(code) == [
+        [1024, 100, 924],
+        [[one.pid, 600], [other.pid, 200]],
+        [one.pid],
+    ]
+    assert other.say("r 0") == "0"
+    assert one.say("f 0") == "0"
+    assert one.say("i 0") == "900 1000"
+    assert [card["memory_free"] for card in machine.snapshot()["cards"]] == [900 * MIB] * 2
+
+
+def test_runtime_and_driver_agree_on_cards(machine: Machine, cuda_program: Path) -> None:
+    machine.set("devices=3", "device2.speed=2", "device2.name=Fast one", "device1.lost=on")
+    tenant = machine.tenant(cuda_program)
+    assert tenant.say("p 0") == "Fast one|2048|9.0|18|e20c0de0c0da4e008e00000000000002"
+    assert tenant.say("p 1") == "Emulated CUDA card|2048|9.0|16|e00c0de0c0da4e008e00000000000000"
+    assert tenant.say("p 2") == "cudaErrorInvalidDevice"
+    code = """\
+import ctypes, json
+cuda, value, known = ctypes.CDLL("libcuda.so.1"), ctypes.c_int(), {}
+cuda.cuInit(0)
+for attribute in range(1, 140):
+    if cuda.cuDeviceGetAttribute(ctypes.byref(value), attribute, 0) == 0:
+        known[attribute] = value.value
+print(json.dumps(known))
+"""
+    known = json.loads(machine.run("-c", code).stdout)
+    assert len(known) > 20
+    assert {key: tenant.say(f"a {key}") for key in known} == {k: str(v) for k, v in known.items()}
+
+
+@pytest.mark.parametrize("line", ["nvml.missing=1", "devices=0", "lost=on"])
+def test_runtime_without_cards(machine: Machine, cuda_program: Path, line: str) -> None:
+    machine.set(line)
+    assert machine.tenant(cuda_program).say("m 100") == "cudaErrorNoDevice"
 
 
 # -- The state that processes share --------------------------------------------------

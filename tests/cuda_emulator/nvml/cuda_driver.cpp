@@ -94,43 +94,28 @@ Result copy_uuid(const char* function, unsigned char* bytes, int device) {
     });
 }
 
-// By the number of the attribute; -1 if it is none that is known here
+// By the number of the attribute; -1 if it is none that is known here. The runtime's
+// cudaDeviceGetAttribute, which knows more, says the same of these.
 int attribute_of(const Card& card, int attribute) {
     switch (attribute) {
-        case 1: return 1024;                           // threads in a block
-        case 2: case 3: return 1024;                   // x and y of a block
-        case 4: return 64;                             // z of a block
-        case 5: return 2147483647;                     // x of a grid
-        case 6: case 7: return 65535;                  // y and z of a grid
-        case 8: return 48 << 10;                       // shared memory of a block
-        case 9: return 64 << 10;                       // constant memory
-        case 10: return 32;                            // warp
-        case 11: return 2147483647;                    // pitch
-        case 12: case 82: return 65536;                // registers of a block, a multiprocessor
-        case 13: return 1980000;                       // clock, kHz
-        case 14: return 512;                           // texture alignment
-        case 15: case 19: case 31: case 41: return 1;  // overlap, host mapping, concurrency, addresses
+        case 1: case 2: case 3: return 1024;  // threads in a block, its x and y
+        case 4: return 64;                    // its z
+        case 5: return 2147483647;            // x of a grid
+        case 6: case 7: return 65535;         // y and z of a grid
+        case 8: return 48 << 10;              // shared memory of a block
+        case 9: return 64 << 10;              // constant memory
+        case 10: return 32;                   // warp
+        case 12: case 82: return 65536;       // registers of a block, a multiprocessor
         case 16: return card.sm;
-        case 17: case 18: case 20: case 35: return 0;  // time limit, integrated, mode, TCC
-        case 32: return 1;                             // ECC
+        case 18: return 0;                    // integrated
+        case 31: case 41: return 1;           // concurrent kernels, unified addresses
         case 33: return int(card.pci_bus);
         case 34: return int(card.pci_device);
-        case 36: return 2619000;                       // clock of the memory, kHz
-        case 37: return 5120;                          // bus width
-        case 38: return 50 << 20;                      // second-level cache
-        case 39: return 2048;                          // threads on a multiprocessor
-        case 40: return 3;                             // copy engines
         case 50: return int(card.pci_domain);
         case 75: return card.major;
         case 76: return card.minor;
-        case 78: case 83: case 90: case 95: case 115: return 1;  // priorities, managed memory,
-                                                       // preemption, cooperation, pools
-        case 81: return 228 << 10;                     // shared memory of a multiprocessor
-        case 84: return 0;                             // two cards on a board
-        case 87: return 2;                             // single to double precision
-        case 97: return 227 << 10;                     // shared memory of a block, if asked for
-        case 106: return 32;                           // blocks on a multiprocessor
-        case 111: return 1 << 10;                      // shared memory of a block for the driver
+        case 83: case 89: return 1;           // managed memory
+        case 95: case 115: return 1;          // cooperative launch, memory pools
         default: return -1;
     }
 }
