@@ -220,9 +220,8 @@ Return no_processes(const char* function, Device device, unsigned* count) {
 
 // In per cent. By itself a card is busy while a kernel runs.
 unsigned busy(const Question& question, const char* key, bool running) {
-    const char* fallback = running ? "100" : "0";
-    return unsigned(parse_integer(question.settings.get_of(question.card.index,
-                                                           std::string("nvml.") + key, fallback)));
+    std::string text;
+    return question.figure(key, running ? "100" : "0", text) ? unsigned(parse_integer(text)) : 0;
 }
 
 bool running(const Card& card) {
