@@ -94,7 +94,7 @@ class StandaloneBackend:
         b2.start_scope()
         b2.prefs.codegen.cpp.extra_compile_args_gcc = list(FLAGS)
         b2.prefs.devices.cpp_standalone.extra_make_args_unix = [f"-j{len(os.sched_getaffinity(0))}"]
-        b2.prefs.logging.console_log_level = "WARNING"
+        b2.BrianLogger.log_level_warn()
         for name, value in {**self.preferences, **(preferences or {})}.items():
             b2.prefs[name] = value
         b2.defaultclock.dt = DT * second

@@ -131,6 +131,34 @@ def fewer_threads(backend: Backend) -> int:
     return int(cells.v[:].sum())
 
 
+def some_values_between_runs(backend: Backend) -> list[float]:
+    """Values after a run, the setting of the first two of them by an array, and a run."""
+    backend.start()
+    cells = NeuronGroup(4, "v : 1", name="cells")
+    cells.v = np.array([1.0, 2.0, 3.0, 4.0])
+    cells.run_regularly("v += 0.5", dt=1 * ms)
+    run(1 * ms)
+    cells.v[:2] = np.array([7.0, 8.0])
+    run(1 * ms)
+    backend.build()
+    backend.run()
+    return cells.v[:].tolist()
+
+
+def one_threshold_kernel(backend: Backend) -> str:
+    """Whether a group with a threshold is compiled without the extra kernel for its reset."""
+    backend.start({_CUDA + "extra_threshold_kernel": False})
+    cells = NeuronGroup(1, "v : 1", threshold="v > 1", reset="v = 0", name="cells")
+    cells.v = 2
+    run(0.2 * ms)
+    try:
+        backend.build()
+    except RuntimeError as error:
+        return f"not compiled: {error}"
+    backend.run()
+    return "compiled"
+
+
 def queue_of_many_delays(backend: Backend) -> list[str]:
     """What arrives over 40 different delays, for three orders of the threads.
 
@@ -166,6 +194,8 @@ SCENARIOS = {
         Scenario(own_clock_with_one_delay, [6.0, 6.0, 6.0]),
         Scenario(asserts_disabled, "compiled"),
         Scenario(fewer_threads, 1000),
+        Scenario(some_values_between_runs, [7.5, 8.5, 4.0, 5.0]),
+        Scenario(one_threshold_kernel, "compiled"),
         Scenario(queue_of_many_delays, ["40 of 40"] * 3),
     )
 }

@@ -231,6 +231,6 @@ def two_runs() -> dict[str, BrianObject]:
     run(12 * ms)
     links.w = "0.02 - 0.0001*i"
     cells.mu["i % 2 == 0"] = "mu + 0.1"
-    cells.v[:10] = 0.25
+    cells.v["i < 10"] = 0.25
     run(13 * ms)
     return _objects(locals())

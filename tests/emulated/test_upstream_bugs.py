@@ -53,6 +53,16 @@ UPSTREAM: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda seen: 0 < seen < 1000,
         "where a kernel can have fewer threads than planned, the number of blocks stays",
     ),
+    "some_values_between_runs": (
+        lambda seen: seen == [7.5, 8.5, 3.5, 4.5],
+        "to set some elements by an array it sets them in the host's copy, which holds the "
+        "values from before the first run, and copies all of it to the card",
+    ),
+    "one_threshold_kernel": (
+        lambda seen: seen.startswith("not compiled"),
+        "the reset kernel is declared only with the preference extra_threshold_kernel, but "
+        "called after every run",
+    ),
     "queue_of_many_delays": (
         lambda seen: seen[0] == "40 of 40" and seen[1] != "40 of 40",
         "CudaSpikeQueue::prepare reads the old number of queues and the semaphores without "

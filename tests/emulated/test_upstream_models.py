@@ -34,8 +34,6 @@ _CUDA = "devices.cuda_standalone."
 OTHER = {
     _CUDA + "parallel_blocks": 3,
     _CUDA + "push_synapse_bundles": False,
-    _CUDA + "extra_threshold_kernel": False,
-    _CUDA + "calc_occupancy": False,
     _CUDA + "launch_bounds": True,
 }
 #: As many blocks as the card has multiprocessors, and no atomic operations.
