@@ -570,6 +570,21 @@ def test_library_is_not_loaded_before_it_is_needed() -> None:
     assert (done.stdout, done.stderr) == ("0\n", "")
 
 
+@needs_nvidia
+def test_library_is_found_without_being_told() -> None:
+    program = compile_program(
+        PREAMBLE
+        + """
+        int main() {
+            auto* x = memory<unsigned>(4);
+            RAND(curandGenerate(generator(), x, 4));
+            printf("%u\\n", read(x, 4)[0]);
+        }
+        """
+    )
+    assert run_program(program).stdout == "300737663\n"
+
+
 def test_a_library_that_is_missing_is_told() -> None:
     done = run("generator();", curand="/nowhere/libcurand.so.10")
     assert "cuRAND's numbers will not be NVIDIA's: /nowhere" in done.stderr
