@@ -74,6 +74,8 @@ TABLE: list[tuple[str, str, str, tuple[str, ...]]] = [
     ("maxrregcount", "maxrregcount", NUMBER, ()),
     ("ptxas-options", "Xptxas", LIST, ()),
     ("nvlink-options", "Xnvlink", LIST, ()),
+    # Not in nvcc's manual, but brian2cuda's own test runner passes it.
+    ("Xcudafe", "Xcudafe", LIST, ()),
     ("relocatable-device-code", "rdc", BOOL, ()),
     ("no-device-link", "nodlink", FLAG, ()),
     ("extensible-whole-program", "ewp", FLAG, ()),
