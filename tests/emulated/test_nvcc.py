@@ -593,6 +593,12 @@ def test_dependencies_and_preprocessing(nvcc: Nvcc):
     assert nvcc("-M", "unit.cu", "-MT", "x", "-o", "deps").stdout == ""
     assert Path("deps").read_text().startswith("x: unit.cu")
     assert "int three;" in nvcc("-E", "unit.cu", "-DX=three").stdout
+    # A blank in a name
+    write(**{"a b__unit_cu": '#include "go.h"\n#include "x.h"\n', "a b__x_h": ""})
+    write(**{"a b__go_h": "#define GO k<<<1, 1>>>()\n"})
+    assert nvcc("-c", "a b/unit.cu", "-o", "a b/x.o", "-MMD").returncode == 0
+    listed = Path("a b/x.d").read_text().replace("\\\n", "")
+    assert " ".join(listed.split()) == "a\\ b/x.o: a\\ b/unit.cu a\\ b/go.h a\\ b/x.h"
     assert nvcc("-c", "unit.cu", "-odir", ".", "-MD", "-MF", "place.d").returncode == 0
     assert Path("unit.o").exists() and "k.h" in Path("place.d").read_text()
 

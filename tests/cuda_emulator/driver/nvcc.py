@@ -277,7 +277,7 @@ class Compiler:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             text = file.read()
         for copy, origin in copies.items():
-            text = text.replace(copy, origin.replace(" ", "\\ "))
+            text = text.replace(copy.replace(" ", "\\ "), origin.replace(" ", "\\ "))
         text = re.sub(r"[^\s:]+/precompiled-\w+/cuda\.h(?:\.gch)?\b(?::\n)?", "", text)
         text = re.sub(r"(?m)^ *\\\n", "", text)
         with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
@@ -297,9 +297,10 @@ class Compiler:
             words = ["-MMD"]
         else:
             return []
-        target = self.options.values.get("dependency-target-name", product)
+        target = self.options.values.get("dependency-target-name")
         place = self.options.values.get("dependency-output", os.path.splitext(product)[0] + ".d")
-        words += ("-MT", target, "-MF", place)
+        words += ("-MQ", product) if target is None else ("-MT", target)
+        words += ("-MF", place)
         return words + ["-MP"] * ("generate-dependency-targets" in flags)
 
     def list_dependencies(self, sources: list[tuple[str, str]]) -> int:
