@@ -1,7 +1,6 @@
 #ifndef CUDA_EMULATOR_THRUST_DEVICE_NEW_H
 #define CUDA_EMULATOR_THRUST_DEVICE_NEW_H
 
-#include "thrust/device_delete.h"
 #include "thrust/detail/allocate.h"
 #include "thrust/uninitialized_fill.h"
 

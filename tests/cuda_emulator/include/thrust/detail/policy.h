@@ -42,12 +42,12 @@ struct DevicePolicy : PolicyBase {
     DevicePolicy on(cudaStream_t other) const { return DevicePolicy(other, waits, allocator); }
 };
 
-template <bool waits>
+template <bool synchronous>
 struct ParallelTag : DevicePolicy<> {
-    ParallelTag() : DevicePolicy<>(default_stream(), waits) {}
+    ParallelTag() : DevicePolicy<>(default_stream(), synchronous) {}
     template <class Allocator>
     DevicePolicy<std::remove_reference_t<Allocator>> operator()(Allocator&& allocator) const {
-        return DevicePolicy<std::remove_reference_t<Allocator>>(default_stream(), waits,
+        return DevicePolicy<std::remove_reference_t<Allocator>>(default_stream(), synchronous,
                                                                 &allocator);
     }
 };

@@ -7,8 +7,9 @@
 #include <vector>
 
 #include "thrust/detail/allocate.h"
-#include "thrust/detail/copy.h"
+#include "thrust/copy.h"
 #include "thrust/equal.h"
+#include "thrust/swap.h"
 #include "thrust/uninitialized_copy.h"
 #include "thrust/uninitialized_fill.h"
 
