@@ -87,6 +87,7 @@ def identity(compiler: str) -> str:
 def library(compiler: str = "g++") -> str:
     """Return the folder of ``libcuda_emulator.so``."""
     flags = ["-std=c++17", "-O2", "-g1", "-fPIC", "-shared", "-fvisibility=default", "-Wall"]
+    flags += _nvidia_curand_library()
     digest = digest_of(
         identity(compiler),
         *flags,
@@ -166,6 +167,15 @@ def _nvidia_curand() -> str | None:
             if os.path.isfile(os.path.join(folder, "curand_kernel.h")):
                 return folder
     return None
+
+
+def _nvidia_curand_library() -> list[str]:
+    """Return the flag that names NVIDIA's cuRAND library beside those headers, if it is there."""
+    include = _nvidia_curand()
+    lib = os.path.join(os.path.dirname(include), "lib") if include else ""
+    names = sorted(os.listdir(lib)) if os.path.isdir(lib) else []
+    found = [name for name in names if name.startswith("libcurand.so")]
+    return [f'-DCUDA_EMULATOR_CURAND_PATH="{os.path.join(lib, found[-1])}"'] if found else []
 
 
 def curand() -> str | None:
