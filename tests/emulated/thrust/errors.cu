@@ -1,5 +1,6 @@
 // What goes wrong, one thing per argument: the exception is printed.
 #include <thrust/copy.h>
+#include <thrust/device_free.h>
 #include <thrust/device_vector.h>
 #include <thrust/execution_policy.h>
 #include <thrust/for_each.h>

@@ -4,6 +4,7 @@
 #include <thrust/device_malloc.h>
 #include <thrust/device_new.h>
 #include <thrust/device_vector.h>
+#include <thrust/execution_policy.h>
 #include <thrust/fill.h>
 #include <thrust/host_vector.h>
 #include <thrust/iterator/counting_iterator.h>

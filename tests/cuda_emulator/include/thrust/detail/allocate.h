@@ -23,7 +23,6 @@ inline void device_free(device_ptr<void> pointer) {
 
 namespace detail {
 
-// Function is the CUDA call that allocates; what it gets is freed by Free.
 template <class T, class P, cudaError_t (*allocate_bytes)(void**, size_t),
           cudaError_t (*free_bytes)(void*)>
 struct CudaAllocator {

@@ -7,6 +7,10 @@
 //     fancy.h       zip, transform, permutation, counting, ... iterators
 //     policy.h      execution policies
 //     execute.h     runs an algorithm where its policy says
+//     forward.h     the overloads without a policy
+//     functional.h  function objects and placeholders
+//     allocate.h    device_malloc, allocators
+//     copy.h        copies between host and device
 //     loops.h       the algorithms themselves, as one thread runs them (CUB's, too)
 //     vector.h      host_vector, device_vector
 #ifndef CUDA_EMULATOR_THRUST_CONFIG_H

@@ -2,8 +2,6 @@
 #ifndef CUDA_EMULATOR_THRUST_DETAIL_COPY_H
 #define CUDA_EMULATOR_THRUST_DETAIL_COPY_H
 
-#include <memory>
-
 #include "thrust/detail/forward.h"
 
 namespace thrust {

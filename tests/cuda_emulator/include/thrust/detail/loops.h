@@ -109,7 +109,7 @@ ptrdiff_t select(I in, ptrdiff_t n, O out, Wanted wanted) {
     return count;
 }
 
-// Selected values first, the others (in their order) from the place `rest(count)` on.
+// In place: selected values first, then the others, both in their order. scratch: room for n.
 template <class I, class Scratch, class Wanted>
 ptrdiff_t partition(I data, ptrdiff_t n, Scratch* scratch, Wanted wanted) {
     ptrdiff_t count = 0, others = 0;
