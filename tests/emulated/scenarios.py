@@ -87,22 +87,45 @@ def random_numbers_with_many_delays(backend: Backend) -> str:
     return "all" if inside.all() and len(set(drawn)) == 50 else f"{inside.sum()} of 50"
 
 
-def own_clock_with_one_delay(backend: Backend) -> list[float]:
-    """What arrives over synapses with a constant delay of groups with a time step of 0.5 ms."""
-    backend.start()
-    clock = b2.Clock(dt=0.5 * ms, name="own")
+def _own_clock(slow: bool) -> tuple[NeuronGroup, ...]:
+    clock = b2.Clock(dt=0.1 * ms, name="own")
     source = NeuronGroup(
         3, "n : 1", threshold="t < 3*ms", reset="n += 1", clock=clock, name="source"
     )
     target = NeuronGroup(3, "v : 1", clock=clock, name="target")
-    links = Synapses(source, target, on_pre="v_post += 1", delay=1 * ms, clock=clock, name="links")
+    links = Synapses(source, target, on_pre="v_post += 1", delay=2 * ms, clock=clock, name="links")
     links.connect(j="i")
-    run(5 * ms)
+    others = [target, source, links]
+    if slow:
+        b2.defaultclock.dt = 1 * ms
+        slow_cells = NeuronGroup(1, "w : 1", name="slow")
+        slow_cells.run_regularly("w += 1")
+        others.append(slow_cells)
+    run(10 * ms)
+    return tuple(others)
+
+
+def own_clock_with_one_delay(backend: Backend) -> list[float] | str:
+    """What arrives over a constant delay, where the default clock is slower than the groups'."""
+    backend.start()
+    target, *_others = _own_clock(slow=True)
     backend.build()
     try:
         backend.run()
     except RuntimeError as error:
-        return [f"failed: {error}"]  # type: ignore[list-item]
+        return f"failed: {error}"
+    return target.v[:].tolist()
+
+
+def only_an_own_clock(backend: Backend) -> list[float] | str:
+    """The same where nothing at all uses the default clock."""
+    backend.start()
+    target, *_others = _own_clock(slow=False)
+    try:
+        backend.build()
+    except RuntimeError as error:
+        return f"not compiled: {error}"
+    backend.run()
     return target.v[:].tolist()
 
 
@@ -191,7 +214,8 @@ SCENARIOS = {
         Scenario(override_with_capitals, [1.5, 2.5, 3.5]),
         Scenario(random_numbers_with_one_delay, 50),
         Scenario(random_numbers_with_many_delays, "all"),
-        Scenario(own_clock_with_one_delay, [6.0, 6.0, 6.0]),
+        Scenario(own_clock_with_one_delay, [30.0] * 3),
+        Scenario(only_an_own_clock, [30.0] * 3),
         Scenario(asserts_disabled, "compiled"),
         Scenario(fewer_threads, 1000),
         Scenario(some_values_between_runs, [7.5, 8.5, 4.0, 5.0]),
