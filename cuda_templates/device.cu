@@ -1,0 +1,360 @@
+// The parts of device.h that are no templates. Included once, by model.cu.
+
+namespace gpurun {
+namespace cuda {
+
+// ---------------------------------------------------------------- life
+
+void open(int ordinal, const HostSide& host) {
+    Context& c = context();
+    c.host = host;
+    if (ordinal < 0) return;
+    GPURUN_CUDA(cudaSetDevice(ordinal));
+    GPURUN_CUDA(cudaStreamCreateWithFlags(&c.stream, cudaStreamNonBlocking));
+    GPURUN_CUDA(cudaEventCreateWithFlags(&c.staged, cudaEventDisableTiming));
+    c.ordinal = ordinal;
+    c.is_open = true;
+    seed(0);
+}
+
+void close() {
+    Context& c = context();
+    if (!c.is_open) return;
+    cudaSetDevice(c.ordinal);
+    cudaStreamSynchronize(c.stream);
+    for (Mirror& mirror : mirrors()) mirror.memory.release();
+    release_model();
+    if (c.staging) cudaFreeHost(c.staging);
+    cudaEventDestroy(c.staged);
+    cudaStreamDestroy(c.stream);
+    c = Context();
+}
+
+// Calls may come from any thread of the host.
+static void use_card() {
+    if (context().is_open) GPURUN_CUDA(cudaSetDevice(context().ordinal));
+}
+
+bool mirrored(size_t id) { return context().is_open && mirrors()[id].itemsize > 0; }
+
+// ---------------------------------------------------------------- mirrors
+
+void host_changed(size_t id) {
+    Mirror& mirror = mirrors()[id];
+    mirror.host_valid = true;
+    mirror.device_valid = false;
+}
+
+void all_host_changed() {
+    for (size_t id = 0; id < mirrors().size(); id++) host_changed(id);
+}
+
+static void device_changed(size_t id) {
+    Mirror& mirror = mirrors()[id];
+    mirror.device_valid = true;
+    mirror.host_valid = false;
+}
+
+void to_device(size_t id) {
+    Mirror& mirror = mirrors()[id];
+    if (!mirrored(id) || mirror.device_valid) return;
+    const gpurun_view view = host_view(id);
+    const size_t row = size_t(view.cols) * view.itemsize, bytes = size_t(view.rows) * row;
+    reserve(mirror, bytes);
+    if (bytes)
+        GPURUN_CUDA(cudaMemcpy2DAsync(mirror.memory.data(), row, view.data,
+                                      size_t(view.stride) * view.itemsize, row, size_t(view.rows),
+                                      cudaMemcpyHostToDevice, stream()));
+    wait();  // the host's memory may change as soon as this returns
+    mirror.device_valid = true;
+}
+
+void to_host(size_t id) {
+    Mirror& mirror = mirrors()[id];
+    if (mirror.host_valid || !mirrored(id)) return;
+    use_card();
+    gpurun_view view = host_view(id);
+    if (mirror.recorder >= 0) {
+        const int64_t rows = recorders()[size_t(mirror.recorder)].recorded();
+        if (rows != view.rows) {
+            context().host.resize(id, rows, mirror.columns > 0 ? mirror.columns : view.cols);
+            view = host_view(id);
+        }
+    }
+    const size_t row = size_t(view.cols) * view.itemsize;
+    if (view.rows && row)
+        GPURUN_CUDA(cudaMemcpy2DAsync(view.data, size_t(view.stride) * view.itemsize,
+                                      mirror.memory.data(), row, row, size_t(view.rows),
+                                      cudaMemcpyDeviceToHost, stream()));
+    wait();
+    mirror.host_valid = true;
+}
+
+void all_to_host() {
+    for (size_t id = 0; id < mirrors().size(); id++) to_host(id);
+}
+
+bool write(size_t id, int64_t first, int64_t count, const void* source, bool source_on_device) {
+    if (!mirrored(id)) return false;
+    Mirror& mirror = mirrors()[id];
+    const gpurun_view view = host_view(id);
+    const bool whole = first == 0 && count == view.rows;
+    use_card();
+    if (!mirror.device_valid) {
+        if (!whole && !source_on_device) return false;
+        if (whole)
+            reserve(mirror, size_t(view.rows) * view.itemsize);
+        else
+            to_device(id);
+    }
+    const size_t bytes = size_t(count) * view.itemsize;
+    char* const to = static_cast<char*>(mirror.memory.data()) + size_t(first) * view.itemsize;
+    if (bytes == 0) {
+        device_changed(id);
+        return true;
+    }
+    if (source_on_device) {
+        GPURUN_CUDA(cudaMemcpyAsync(to, source, bytes, cudaMemcpyDeviceToDevice, stream()));
+    } else {
+        Context& c = context();
+        if (bytes > c.staging_bytes) {
+            if (c.staging) {
+                GPURUN_CUDA(cudaEventSynchronize(c.staged));
+                GPURUN_CUDA(cudaFreeHost(c.staging));
+                c.staging = nullptr;
+                c.staging_bytes = 0;
+            }
+            void* fresh = nullptr;
+            GPURUN_CUDA(cudaHostAlloc(&fresh, bytes, cudaHostAllocDefault));
+            c.staging = static_cast<char*>(fresh);
+            c.staging_bytes = bytes;
+        } else {
+            GPURUN_CUDA(cudaEventSynchronize(c.staged));  // the last override has left it
+        }
+        std::memcpy(c.staging, source, bytes);
+        GPURUN_CUDA(cudaMemcpyAsync(to, c.staging, bytes, cudaMemcpyHostToDevice, stream()));
+        GPURUN_CUDA(cudaEventRecord(c.staged, stream()));
+    }
+    device_changed(id);
+    return true;
+}
+
+// ---------------------------------------------------------------- the loop
+
+void begin_loop() {
+    use_card();
+    for (size_t id = 0; id < mirrors().size(); id++) to_device(id);
+    for (Recorder& recorder : recorders()) recorder.bound = recorder.recorded();
+    prepare_model();
+}
+
+void end_loop() {
+    // Whatever happened, this is where the values are
+    for (size_t id = 0; id < mirrors().size(); id++)
+        if (mirrored(id) && mirrors()[id].written) device_changed(id);
+    for (size_t id = 0; id < mirrors().size(); id++)
+        if (mirrors()[id].clock) host_changed(id);  // the host has kept its own
+    wait();
+}
+
+void empty_queues() {
+    use_card();
+    for (Pathway* pathway : pathways()) pathway->empty();
+}
+
+// ---------------------------------------------------------------- snapshots
+
+struct DeviceSnapshot::Saved {
+    bool present = false;
+    int64_t rows = 0, cols = 1;
+    Buffer copy;
+};
+
+void DeviceSnapshot::clear() {
+    delete[] saved;
+    saved = nullptr;
+    count = 0;
+    host.clear();
+}
+
+bool DeviceSnapshot::has(size_t id) const {
+    return host.has(id) || (id < count && saved[id].present);
+}
+
+void DeviceSnapshot::save(size_t id, const Variable& variable) {
+    if (!mirrored(id) || mirrors()[id].clock) {
+        host.save(id, variable);
+        return;
+    }
+    use_card();
+    if (!saved) {
+        count = mirrors().size();
+        saved = new Saved[count];
+    }
+    to_device(id);
+    Mirror& mirror = mirrors()[id];
+    Saved& entry = saved[id];
+    const gpurun_view view = host_view(id);
+    entry.rows = mirror.recorder >= 0 ? recorders()[size_t(mirror.recorder)].recorded() : view.rows;
+    entry.cols = view.cols;
+    const size_t bytes = size_t(entry.rows * entry.cols) * view.itemsize;
+    entry.copy.reserve(bytes);
+    if (bytes)
+        GPURUN_CUDA(cudaMemcpyAsync(entry.copy.data(), mirror.memory.data(), bytes,
+                                    cudaMemcpyDeviceToDevice, stream()));
+    entry.present = true;
+}
+
+void DeviceSnapshot::restore(size_t id, const Variable& variable) {
+    if (!(id < count && saved[id].present)) {
+        host.restore(id, variable);
+        host_changed(id);
+        return;
+    }
+    use_card();
+    Mirror& mirror = mirrors()[id];
+    const Saved& entry = saved[id];
+    const gpurun_view view = host_view(id);
+    // A monitor's size on the host is only what was read last
+    if (mirror.recorder < 0 && (view.rows != entry.rows || view.cols != entry.cols))
+        variable.resize(variable, entry.rows, entry.cols);
+    const size_t bytes = size_t(entry.rows * entry.cols) * view.itemsize;
+    reserve(mirror, bytes);
+    if (bytes)
+        GPURUN_CUDA(cudaMemcpyAsync(mirror.memory.data(), entry.copy.data(), bytes,
+                                    cudaMemcpyDeviceToDevice, stream()));
+    device_changed(id);
+}
+
+// ---------------------------------------------------------------- monitors
+
+int64_t Recorder::recorded() const {
+    const Mirror& mirror = mirrors()[counter];
+    if (mirror.host_valid || !mirrored(counter)) {
+        const gpurun_view view = host_view(counter);
+        return *static_cast<const int32_t*>(view.data);
+    }
+    int32_t count = 0;
+    GPURUN_CUDA(cudaMemcpyAsync(&count, mirror.memory.data(), sizeof count, cudaMemcpyDeviceToHost,
+                                stream()));
+    wait();
+    return count;
+}
+
+void Recorder::reserve(int64_t more) {
+    const auto full = [&] {
+        for (size_t id : records) {
+            const Mirror& mirror = mirrors()[id];
+            const size_t row = mirror.itemsize * size_t(std::max<int64_t>(mirror.columns, 1));
+            if (size_t(bound + more) * row > mirror.memory.bytes()) return true;
+        }
+        return false;
+    };
+    if (full()) {
+        int32_t count = 0;
+        GPURUN_CUDA(cudaMemcpyAsync(&count, mirrors()[counter].memory.data(), sizeof count,
+                                    cudaMemcpyDeviceToHost, stream()));
+        wait();
+        bound = count;
+    }
+    if (full())
+        for (size_t id : records) {
+            Mirror& mirror = mirrors()[id];
+            const size_t row = mirror.itemsize * size_t(std::max<int64_t>(mirror.columns, 1));
+            // Twice as much, and enough for a while of the most that can come
+            const size_t wanted = size_t(std::max(2 * bound, bound + 64 * more)) * row;
+            ::gpurun::cuda::reserve(mirror, wanted, size_t(bound) * row);
+        }
+    bound += more;
+}
+
+// ---------------------------------------------------------------- pathways
+
+void Pathway::build(const int32_t* sources, const std::vector<int32_t>& steps,
+                    int32_t first_source, int32_t n_sources) {
+    std::vector<int32_t> order;
+    order.reserve(steps.size());
+    for (size_t i = 0; i < steps.size(); i++)
+        if (sources[i] >= first_source && sources[i] < first_source + n_sources)
+            order.push_back(int32_t(i));
+    std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
+        return sources[a] != sources[b] ? sources[a] < sources[b] : steps[a] < steps[b];
+    });
+    std::vector<int32_t> distinct(steps);
+    std::sort(distinct.begin(), distinct.end());
+    distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
+    std::vector<int32_t> bundles(size_t(n_sources) + 1, 0), of_bundle, starts;
+    for (size_t i = 0; i < order.size(); i++) {
+        const int32_t synapse = order[i], source = sources[synapse] - first_source;
+        if (i == 0 || sources[order[i - 1]] != sources[synapse] ||
+            steps[order[i - 1]] != steps[synapse]) {
+            of_bundle.push_back(steps[synapse]);
+            starts.push_back(int32_t(i));
+            bundles[size_t(source) + 1]++;
+        }
+    }
+    starts.push_back(int32_t(order.size()));
+    for (size_t s = 0; s < size_t(n_sources); s++) bundles[s + 1] += bundles[s];
+
+    const int32_t slots = distinct.empty() ? 1 : distinct.back() + 1;
+    const bool same_ring =
+        ring.data() && slots == view.slots && n_sources == view.n_sources;
+    first_bundle.upload(bundles);
+    bundle_delay.upload(of_bundle);
+    first_synapse.upload(starts);
+    synapses.upload(order);
+    delays.upload(distinct);
+    view.first_source = first_source;
+    view.n_sources = n_sources;
+    view.n_delays = int32_t(distinct.size());
+    view.slots = slots;
+    ring.reserve(sizeof(int32_t) * size_t(slots) * (size_t(n_sources) + 1));
+    position.reserve(sizeof(int64_t));
+    view.position = position.as<int64_t>();
+    view.ring = ring.as<int32_t>();
+    view.delays = delays.as<int32_t>();
+    view.first_bundle = first_bundle.as<int32_t>();
+    view.bundle_delay = bundle_delay.as<int32_t>();
+    view.first_synapse = first_synapse.as<int32_t>();
+    view.synapses = synapses.as<int32_t>();
+    if (!same_ring) empty();
+    point(view);
+}
+
+void Pathway::empty() {
+    if (!ring.data()) return;
+    GPURUN_CUDA(cudaMemsetAsync(ring.data(), 0,
+                                sizeof(int32_t) * size_t(view.slots) * (size_t(view.n_sources) + 1),
+                                stream()));
+    const int64_t start = view.slots;
+    GPURUN_CUDA(cudaMemcpyAsync(position.data(), &start, sizeof start, cudaMemcpyHostToDevice,
+                                stream()));
+    wait();
+}
+
+void Pathway::release() {
+    for (Buffer* buffer :
+         {&position, &ring, &delays, &first_bundle, &bundle_delay, &first_synapse, &synapses})
+        buffer->release();
+    view = PathwayView();
+}
+
+// ---------------------------------------------------------------- events
+
+__global__ void gather_events(const int32_t* parts, const int32_t* counts, int32_t* events,
+                              int32_t n_elements) {
+    __shared__ int32_t before;
+    if (threadIdx.x == 0) before = 0;
+    __syncthreads();
+    int32_t sum = 0;
+    for (unsigned int b = threadIdx.x; b < blockIdx.x; b += blockDim.x) sum += counts[b];
+    if (sum) atomicAdd(&before, sum);
+    __syncthreads();
+    const int32_t own = counts[blockIdx.x];
+    for (int32_t i = (int32_t)threadIdx.x; i < own; i += (int32_t)blockDim.x)
+        events[before + i] = parts[blockIdx.x * block_size + i];
+    if (blockIdx.x == gridDim.x - 1 && threadIdx.x == 0) events[n_elements] = before + own;
+}
+
+}  // namespace cuda
+}  // namespace gpurun

@@ -1,0 +1,86 @@
+// What the host's half of a CUDA model library asks of the other half (see device.h).
+//
+// Every variable has its place in host memory, as in a CPU model. One that a kernel uses has a
+// mirror in device memory too, and two notes say which of the two holds the present values.
+#ifndef GPURUN_MIRRORS_H
+#define GPURUN_MIRRORS_H
+
+#include <cstddef>
+#include <cstdint>
+
+#include "boundary.h"
+
+namespace gpurun {
+namespace cuda {
+
+// Where the host's half keeps a variable.
+struct HostSide {
+    void (*view)(size_t id, gpurun_view& view);
+    void (*resize)(size_t id, int64_t rows, int64_t cols);
+};
+
+// A negative ordinal: no card is needed, everything stays on the host (while setting up).
+void open(int ordinal, const HostSide& host);
+void close();
+
+// Whether a kernel uses the variable, and there is a card.
+bool mirrored(size_t id);
+
+// Makes the values valid there.
+void to_device(size_t id);
+void to_host(size_t id);
+void all_to_host();
+
+// The values were changed there.
+void host_changed(size_t id);
+void all_host_changed();
+
+// Writes elements where they are needed next. False: nothing was done, the host has to.
+bool write(size_t id, int64_t first, int64_t count, const void* source, bool source_on_device);
+
+// Around the time loop: what kernels use is on the device, what they can write is valid there.
+void begin_loop();
+void end_loop();
+
+// Within it: the host has set its clocks; a step is done, with which clocks being due (by bits).
+void clocks_set();
+void step_done(unsigned int due);
+
+// Spikes under way are forgotten.
+void empty_queues();
+
+// The random stream of the kernels.
+void seed(uint64_t seed);
+struct StreamState {
+    uint64_t seed, step;
+};
+StreamState stream_state();
+void set_stream_state(const StreamState& state);
+
+// Copies of variables that stay on the card; for others in host memory. As gpurun::Snapshot.
+class DeviceSnapshot {
+    struct Saved;
+    Saved* saved = nullptr;
+    size_t count = 0;
+    Snapshot host;
+
+public:
+    DeviceSnapshot() = default;
+    ~DeviceSnapshot() { clear(); }
+    DeviceSnapshot(const DeviceSnapshot&) = delete;
+    DeviceSnapshot& operator=(const DeviceSnapshot&) = delete;
+
+    void clear();
+    bool has(size_t id) const;
+    void save(size_t id, const Variable& variable);
+    void restore(size_t id, const Variable& variable);
+    template <class Elements>
+    bool restore_elements(size_t, const Variable&, const Elements&) const {
+        return false;
+    }
+};
+
+}  // namespace cuda
+}  // namespace gpurun
+
+#endif

@@ -1,0 +1,36 @@
+{# USES_VARIABLES { _synaptic_pre } #}
+{% extends 'common.cu' %}
+
+{% block kernels %}
+__global__ void run_kernel()
+{
+    {% if sequential %}
+    // Synapses depend on each other in a way that atomic operations cannot express
+    gpurun::cuda::for_each_arrival_in_order(_pathway_{{pathway.name}}, [&](int32_t _idx)
+    {% else %}
+    gpurun::cuda::for_each_arrival(_pathway_{{pathway.name}}, [&](int32_t _idx)
+    {% endif %}
+    {
+        const int _vectorisation_idx = _idx;
+        %STREAM((uint32_t)_idx)%
+        {{scalar_code|autoindent}}
+        {
+            {{vector_code|autoindent}}
+        }
+    });
+}
+{% endblock %}
+
+{% block launch %}
+const gpurun::cuda::PathwayView& view = pathway_{{pathway.name}}.view;
+if (view.n_delays == 0)
+    return;
+{% if sequential %}
+run_kernel<<<1, 1, 0, gpurun::cuda::stream()>>>();
+{% else %}
+// As many blocks as may have work; those without a spike end at once
+const dim3 grid((unsigned int)std::min(view.n_sources, 256), (unsigned int)std::min(view.n_delays, 256));
+run_kernel<<<grid, 128, 0, gpurun::cuda::stream()>>>();
+{% endif %}
+GPURUN_LAUNCHED({{codeobj_name}});
+{% endblock %}
