@@ -182,6 +182,8 @@ def main(job_file: str) -> int:
     package = Path(importlib.import_module(configuration.suite).__file__ or "").parent
     arguments = [str(package / "tests" / test) for test in job["tests"]]
     options = ["-c", str(INI), "--quiet", "-m", selected.markers]
+    # As brian2cuda's run(): outside of its root pytest loses the names of files
+    options += ["--rootdir", str(package.parent)] if configuration.suite != "brian2" else []
     options += ["--confcutdir", str(package), "-p", "no:cacheprovider", "-p", "no:randomly"]
     # The thread method also ends a test that hangs in compiled code (it ends the process).
     options += ["--timeout", str(job["timeout"]), "--timeout-method", "thread"]

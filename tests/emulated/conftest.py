@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -19,21 +19,15 @@ def workers() -> Generator[ThreadPoolExecutor]:
 
 
 @pytest.fixture(scope="module")
-def ahead(
-    request: pytest.FixtureRequest, workers: ThreadPoolExecutor
-) -> Callable[[str, Callable[[Any], Any]], dict[Any, Future[Any]]]:
-    """Start a function for each value that a parameter has in this module's selected tests.
+def wanted(request: pytest.FixtureRequest) -> Callable[[str], list[Any]]:
+    """The values that a parameter has in the selected tests of this module."""
 
-    ``ahead("project", compare)["neurons"].result()`` is then what ``compare("neurons")``
-    returns.
-    """
-
-    def start(parameter: str, function: Callable[[Any], Any]) -> dict[Any, Future[Any]]:
-        wanted: dict[Any, None] = {}
+    def values(parameter: str) -> list[Any]:
+        found: dict[Any, None] = {}
         for item in request.session.items:
             call = getattr(item, "callspec", None)
             if item.path == request.path and call and parameter in call.params:
-                wanted.setdefault(call.params[parameter])
-        return {one: workers.submit(function, one) for one in wanted}
+                found.setdefault(call.params[parameter])
+        return list(found)
 
-    return start
+    return values

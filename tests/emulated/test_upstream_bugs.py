@@ -8,7 +8,7 @@ and gpurun's own CUDA code has to give just that.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -76,26 +76,35 @@ UPSTREAM: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
+Observed = dict[tuple[str, str], Future[Any]]
+
+
 @pytest.fixture(scope="module")
-def observed(
-    ahead: Callable[[str, Callable[[str], Any]], dict[str, Future[Any]]],
-) -> dict[str, Future[Any]]:
-    return ahead("scenario", lambda name: run_scenario.observe(name, "upstream"))
+def observed(wanted: Callable[[str], list[str]], workers: ThreadPoolExecutor) -> Observed:
+    return {
+        (name, backend): workers.submit(run_scenario.observe, name, backend)
+        for backend in ("upstream", "reference")
+        for name in wanted(f"{backend}_scenario")
+    }
 
 
 def test_every_scenario_is_here() -> None:
     assert set(UPSTREAM) == set(SCENARIOS)
 
 
-@pytest.mark.parametrize("scenario", UPSTREAM)
-def test_brian2cuda_is_still_wrong(scenario: str, observed: dict[str, Future[Any]]) -> None:
-    expected, why = UPSTREAM[scenario]
-    seen = observed[scenario].result()
-    assert seen != SCENARIOS[scenario].right, f"brian2cuda no longer does this: {why}"
+@pytest.mark.parametrize("upstream_scenario", UPSTREAM)
+def test_brian2cuda_is_still_wrong(upstream_scenario: str, observed: Observed) -> None:
+    expected, why = UPSTREAM[upstream_scenario]
+    seen = observed[upstream_scenario, "upstream"].result()
+    right = SCENARIOS[upstream_scenario].right
+    assert seen != right, f"brian2cuda no longer does this: {why}"
     assert expected(seen), f"{seen}; expected was the effect of this: {why}"
 
 
-# cpp_standalone has no such option
-@pytest.mark.parametrize("scenario", sorted(set(SCENARIOS) - {"asserts_disabled"}))
-def test_what_is_called_right_is_what_cpp_standalone_does(scenario: str) -> None:
-    assert run_scenario.observe(scenario, "reference") == SCENARIOS[scenario].right
+# cpp_standalone does not have the option of the one that is left out
+@pytest.mark.parametrize("reference_scenario", sorted(set(SCENARIOS) - {"asserts_disabled"}))
+def test_what_is_called_right_is_what_cpp_standalone_does(
+    reference_scenario: str, observed: Observed
+) -> None:
+    seen = observed[reference_scenario, "reference"].result()
+    assert seen == SCENARIOS[reference_scenario].right

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pytest
 
-from . import noise, scripts, upstream
-from .compare import Change, Compared, Script, on_both
-from .values import assert_same
+from . import isolated, noise, scripts, upstream
+from .run_script import Change, Emulated, Script, on_reference, on_upstream
+from .values import Values, assert_same
 
 # The first test of a project waits for others that are built at the same time.
 pytestmark = pytest.mark.timeout(1200)
@@ -54,8 +54,8 @@ class Project:
     changes: tuple[Change, ...] = ()
     settings: tuple[str, ...] = ALL
 
-    def compare(self) -> Compared:
-        return on_both(self.script, self.settings, self.preferences, self.changes)
+    def run(self) -> Emulated:
+        return isolated.run(on_upstream, self.script, self.settings, self.preferences, self.changes)
 
 
 PROJECTS = {
@@ -84,27 +84,49 @@ NO_CODE_OBJECT = {
     "synapses_classes": "the pathways that the queues belong to",
 }
 
-Futures = dict[str, Future[Compared]]
+Projects = dict[str, Future[Emulated]]
+References = dict[str, Future[Values]]
 
 
 @pytest.fixture(scope="module")
-def projects(ahead: Callable[[str, Callable[[str], Compared]], Futures]) -> Futures:
-    return ahead("project", lambda name: PROJECTS[name].compare())
+def submitted(
+    wanted: Callable[[str], list[str]], workers: ThreadPoolExecutor
+) -> tuple[Projects, References]:
+    """Start everything that the selected tests need, in their order."""
+    projects: Projects = {}
+    references: References = {}
+    for name in wanted("project"):
+        project = PROJECTS[name]
+        projects[name] = workers.submit(project.run)
+        script = project.script
+        if script.__name__ not in references:
+            references[script.__name__] = workers.submit(isolated.run, on_reference, script)
+    return projects, references
+
+
+@pytest.fixture
+def emulated(project: str, submitted: tuple[Projects, References]) -> Emulated:
+    return submitted[0][project].result()
+
+
+@pytest.fixture
+def expected(project: str, submitted: tuple[Projects, References]) -> Values:
+    return submitted[1][PROJECTS[project].script.__name__].result()
 
 
 @pytest.mark.parametrize(("project", "settings"), DETERMINISTIC)
 def test_a_deterministic_script_equals_cpp_standalone(
-    project: str, settings: str, projects: Futures
+    project: str, settings: str, emulated: Emulated, expected: Values
 ) -> None:
-    found = projects[project].result()
-    assert any(name.endswith(".count") and values.any() for name, values in found.expected.items())
-    assert_same(found.observed[settings], found.expected)
+    assert any(name.endswith(".count") and values.any() for name, values in expected.items())
+    assert_same(emulated.observed[settings], expected)
 
 
 @pytest.mark.parametrize("project", ["noise"])
-def test_random_numbers_are_distributed_as_in_theory(project: str, projects: Futures) -> None:
-    found = projects[project].result()
-    for values in (found.expected, found.observed[FORWARD]):
+def test_random_numbers_are_distributed_as_in_theory(
+    project: str, emulated: Emulated, expected: Values
+) -> None:
+    for values in (expected, emulated.observed[FORWARD]):
         for name, (drawn, theory) in noise.draws(values).items():
             # Six standard errors: for a right program one in 500 million is farther off
             mean_error = np.sqrt(theory.variance / len(drawn))
@@ -114,8 +136,8 @@ def test_random_numbers_are_distributed_as_in_theory(project: str, projects: Fut
 
 
 @pytest.mark.parametrize("project", ["noise"])
-def test_random_numbers_are_independent(project: str, projects: Futures) -> None:
-    found = projects[project].result().observed[FORWARD]
+def test_random_numbers_are_independent(project: str, emulated: Emulated) -> None:
+    found = emulated.observed[FORWARD]
     trace = found["uniform.uniform"] - 0.5
     for shifted in (trace[1:] * trace[:-1], trace[:, 1:] * trace[:, :-1]):
         assert abs(shifted.mean()) < 6 / 12 / np.sqrt(shifted.size)
@@ -126,9 +148,9 @@ def test_random_numbers_are_independent(project: str, projects: Futures) -> None
 
 @pytest.mark.parametrize("project", ["noise"])
 def test_sampled_targets_are_as_many_as_asked_for_and_distinct(
-    project: str, projects: Futures
+    project: str, emulated: Emulated
 ) -> None:
-    found = projects[project].result().observed[FORWARD]
+    found = emulated.observed[FORWARD]
     sources, targets = found["picked.i"], found["picked.j"]
     assert np.array_equal(np.bincount(sources), np.full(200, 5))
     assert len(set(zip(sources, targets, strict=True))) == len(sources)
@@ -137,15 +159,14 @@ def test_sampled_targets_are_as_many_as_asked_for_and_distinct(
 @pytest.mark.parametrize("settings", [REVERSE, RANDOM, STRICT])
 @pytest.mark.parametrize("project", ["noise"])
 def test_the_order_of_threads_does_not_change_random_numbers(
-    project: str, settings: str, projects: Futures
+    project: str, settings: str, emulated: Emulated
 ) -> None:
-    found = projects[project].result().observed
-    assert_same(found[settings], found[FORWARD], rtol=0)
+    assert_same(emulated.observed[settings], emulated.observed[FORWARD], rtol=0)
 
 
-def test_every_template_of_brian2cuda_runs(projects: Futures) -> None:
+def test_every_template_of_brian2cuda_runs(submitted: tuple[Projects, References]) -> None:
     found = [
-        projects[name].result() if name in projects else project.compare()
+        submitted[0][name].result() if name in submitted[0] else project.run()
         for name, project in PROJECTS.items()
     ]
     ran = set().union(*(one.templates for one in found))
