@@ -109,6 +109,11 @@ struct Control {
     double loop_seconds = 0.0;
     double t = 0.0;
     int64_t steps = 0;
+    // What a backend wants to know of the loop: that the clocks were set, and that a step is done,
+    // of those clocks (each has a bit, known by where its time step is)
+    void (*clocks_set)() = nullptr;
+    void (*step_done)(unsigned int due) = nullptr;
+    unsigned int (*bit_of_clock)(const int64_t* timestep) = nullptr;
     double duration = -1.0;        // replaces the script's duration unless negative
     double duration_or(double scripted) const { return duration >= 0 ? duration : scripted; }
 };

@@ -20,6 +20,26 @@ static Variable variables[] = {
 };
 static const int64_t n_variables = {{table|length}};
 
+// ------------------------------------------------- where the values are
+{% if cuda %}
+// Before host code looks at them, and after it has changed them.
+static void need_on_host(size_t id) { cuda::to_host(id); }
+static void all_on_host() { cuda::all_to_host(); }
+static void changed_on_host(size_t id) { cuda::host_changed(id); }
+static void all_changed_on_host() { cuda::all_host_changed(); }
+static void view_of(size_t id, gpurun_view& view) { variables[id].view(variables[id], view); }
+static void resize_of(size_t id, int64_t rows, int64_t cols) {
+    variables[id].resize(variables[id], rows, cols);
+}
+typedef cuda::DeviceSnapshot Copies;
+{% else %}
+static void need_on_host(size_t) {}
+static void all_on_host() {}
+static void changed_on_host(size_t) {}
+static void all_changed_on_host() {}
+typedef Snapshot Copies;
+{% endif %}
+
 // ------------------------------------------------- random number generators
 struct RandomAccess {
     static void write(std::ostream& out, const brian::RandomGenerator& generator) {
@@ -81,6 +101,9 @@ static void empty_queues() {
         queue->offset = 0;
     }
     {% endfor %}
+    {% if cuda %}
+    cuda::empty_queues();
+    {% endif %}
 }
 
 static void reset_networks() {
@@ -129,7 +152,18 @@ static void setup_tail() {
 static void part_{{loop.index0}}() {
     using namespace brian;
     {{part.enter|autoindent}}
+    {% if cuda %}
+    cuda::begin_loop();
+    try {
+        {{part.network}}.run({{part.duration}}, {{part.report}}, {{part.report_period}});
+    } catch (...) {
+        cuda::end_loop(false);
+        throw;
+    }
+    cuda::end_loop(true);
+    {% else %}
     {{part.network}}.run({{part.duration}}, {{part.report}}, {{part.report_period}});
+    {% endif %}
     {{part.leave|autoindent}}
 }
 
@@ -145,6 +179,15 @@ static void after_all() {
     {{trailing|autoindent}}
 }
 
+{% if cuda %}
+static unsigned int bit_of_clock(const int64_t* timestep) {
+    {% for clock in clocks %}
+    if (timestep == brian::{{clock.timestep}}) return 1u << {{loop.index0}};
+    {% endfor %}
+    return 0;
+}
+
+{% endif %}
 static const double scripted_duration = {{total_duration}};
 
 // Code that derives something (a spike queue, a matrix) from variables before a run.
@@ -159,11 +202,24 @@ static Derived derived[] = {
     {nullptr, false}
 };
 static const int64_t n_derived = {{derived|length}};
+{% if cuda %}
+// What such code reads and writes in host memory.
+static const std::vector<std::vector<size_t>> derived_reads = {
+    {% for ids in derived_reads %}
+    { {{ids|join(', ')}} },
+    {% endfor %}
+};
+static const std::vector<std::vector<size_t>> derived_writes = {
+    {% for ids in derived_writes %}
+    { {{ids|join(', ')}} },
+    {% endfor %}
+};
+{% endif %}
 
-static Snapshot baseline;
+static Copies baseline;
 static std::vector<size_t> changing;   // variables that a run can change
 static std::vector<char> overridden;   // variables that only an override has changed
-static Snapshot interrupted;           // event spaces as the last step left them
+static Copies interrupted;           // event spaces as the last step left them
 static bool has_interrupted = false;
 static const std::vector<size_t> interrupted_ids = { {{interrupted_ids|join(', ')}} };
 
@@ -201,6 +257,7 @@ static const std::vector<std::vector<size_t>> pathways_of_variable = {
 static std::vector<char> differs;
 
 static void mark_written(size_t id) {
+    changed_on_host(id);
     touch(id);
     if (!differs.empty()) differs[id] = 1;
 }
@@ -273,7 +330,13 @@ static void put_back(size_t id) {
 static void rebuild_dirty() {
     for (int64_t d = 0; d < n_derived; d++)
         if (derived[d].dirty) {
+            {% if cuda %}
+            for (size_t id : derived_reads[size_t(d)]) need_on_host(id);
+            {% endif %}
             derived[d].rebuild();
+            {% if cuda %}
+            for (size_t id : derived_writes[size_t(d)]) changed_on_host(id);
+            {% endif %}
             derived[d].dirty = false;
         }
 }
@@ -302,6 +365,12 @@ GPURUN_EXPORT int32_t gpurun_open(const char* project_directory, int32_t device)
         gpurun::use_threads();
         {{code_before_start|autoindent}}
         gpurun::allocate_and_clear();
+        {% if cuda %}
+        gpurun::cuda::open(device, {gpurun::view_of, gpurun::resize_of});
+        gpurun::control().clocks_set = device >= 0 ? gpurun::cuda::clocks_set : nullptr;
+        gpurun::control().step_done = device >= 0 ? gpurun::cuda::step_done : nullptr;
+        gpurun::control().bit_of_clock = gpurun::bit_of_clock;
+        {% endif %}
         return GPURUN_OK;
     });
 }
@@ -315,6 +384,7 @@ GPURUN_EXPORT const char* gpurun_variable_name(int64_t id) {
 GPURUN_EXPORT int32_t gpurun_variable(int64_t id, gpurun_view* view) {
     return gpurun::guarded("variable", [&] {
         gpurun::check_id(id);
+        gpurun::need_on_host(size_t(id));
         gpurun::variables[id].view(gpurun::variables[id], *view);
         return GPURUN_OK;
     });
@@ -323,6 +393,7 @@ GPURUN_EXPORT int32_t gpurun_variable(int64_t id, gpurun_view* view) {
 GPURUN_EXPORT int32_t gpurun_resize(int64_t id, int64_t rows, int64_t cols) {
     return gpurun::guarded("resize", [&] {
         gpurun::check_id(id);
+        gpurun::need_on_host(size_t(id));
         gpurun::variables[id].resize(gpurun::variables[id], rows, cols);
         gpurun::mark_written(size_t(id));
         return GPURUN_OK;
@@ -339,6 +410,14 @@ GPURUN_EXPORT int32_t gpurun_write(int64_t id, int64_t first, int64_t count, con
                                   std::to_string(view.rows) + " elements, cannot write " +
                                   std::to_string(count) + " from number " + std::to_string(first),
                                   GPURUN_BAD_ARGUMENT);
+        {% if cuda %}
+        if (gpurun::cuda::write(size_t(id), first, count, source, false)) {
+            gpurun::touch(size_t(id));
+            if (!gpurun::differs.empty()) gpurun::differs[size_t(id)] = 1;
+            return GPURUN_OK;
+        }
+        {% endif %}
+        if (first > 0 || count < view.rows) gpurun::need_on_host(size_t(id));
         if (count > 0)
             std::memcpy(static_cast<char*>(view.data) + first * view.itemsize, source,
                         size_t(count) * view.itemsize);
@@ -356,7 +435,9 @@ GPURUN_EXPORT int32_t gpurun_setup(int32_t again) {
             gpurun::reset_networks();
             gpurun::has_interrupted = false;
         }
+        gpurun::all_changed_on_host();
         gpurun::setup_head();
+        gpurun::all_changed_on_host();
         for (int64_t d = 0; d < gpurun::n_derived; d++) gpurun::derived[d].dirty = false;
         return GPURUN_OK;
     });
@@ -439,6 +520,9 @@ GPURUN_EXPORT int32_t gpurun_seed(uint64_t seed) {
     return gpurun::guarded("seed", [&] {
         for (size_t i = 0; i < brian::_random_generators.size(); i++)
             brian::_random_generators[i].seed((unsigned long)(seed + i));
+        {% if cuda %}
+        gpurun::cuda::seed(seed);
+        {% endif %}
         return GPURUN_OK;
     });
 }
@@ -468,7 +552,11 @@ GPURUN_EXPORT int32_t gpurun_set_random_state(const char* buffer, int64_t size) 
 GPURUN_EXPORT int32_t gpurun_prepare() {
     return gpurun::guarded("prepare", [&] {
         gpurun::use_threads();
+        {% if setup_tail %}
+        gpurun::all_on_host();
         gpurun::setup_tail();
+        gpurun::all_changed_on_host();
+        {% endif %}
         gpurun::rebuild_dirty();
         return GPURUN_OK;
     });
@@ -507,7 +595,13 @@ GPURUN_EXPORT int32_t gpurun_run(double duration, int32_t advance, double maximu
         if (c.stop_requested) return gpurun::finish_run(info);
         {% endif %}
         {% endfor %}
-        if (!advance) gpurun::after_all();
+        {% if trailing %}
+        if (!advance) {
+            gpurun::all_on_host();
+            gpurun::after_all();
+            gpurun::all_changed_on_host();
+        }
+        {% endif %}
         return gpurun::finish_run(info);
     });
     if (status != GPURUN_OK && status != GPURUN_STOPPED) gpurun::finish_run(info);
@@ -537,6 +631,7 @@ GPURUN_EXPORT int32_t gpurun_profile(int64_t index, const char** name, double* s
 GPURUN_EXPORT int32_t gpurun_write_results(const char* directory) {
     return gpurun::guarded("write_results", [&] {
         brian::results_dir = directory;
+        gpurun::all_on_host();
         _write_arrays();
         return GPURUN_OK;
     });
@@ -544,6 +639,9 @@ GPURUN_EXPORT int32_t gpurun_write_results(const char* directory) {
 
 GPURUN_EXPORT void gpurun_close() {
     if (!gpurun::allocated) return;
+    {% if cuda %}
+    gpurun::cuda::close();
+    {% endif %}
     {% for entry in table if entry.kind == "array" or entry.kind == "static" %}
     delete[] brian::{{entry.c_name}};
     brian::{{entry.c_name}} = nullptr;

@@ -77,6 +77,13 @@ void Network::run(const double duration, void (*report_func)(const double, const
                                 t_end - (moments ? slack(t_end) : 0.0));
     }
 
+    if (control.clocks_set)
+        control.clocks_set();
+    std::vector<unsigned int> bits(clocks.size(), 0);
+    if (control.bit_of_clock)
+        for (size_t c = 0; c < clocks.size(); c++)
+            bits[c] = control.bit_of_clock(clocks[c]->timestep);
+
     if (report_func)
         report_func(0.0, 0.0, t_start, duration);
 
@@ -102,9 +109,15 @@ void Network::run(const double duration, void (*report_func)(const double, const
             for (size_t i = 0; i < objects.size(); i++)
                 if (due[clock_of[i]] && objects[i].second)
                     objects[i].second();
+            unsigned int done = 0;
             for (size_t c = 0; c < clocks.size(); c++)
                 if (due[c])
+                {
                     clocks[c]->tick();
+                    done |= bits[c];
+                }
+            if (control.step_done)
+                control.step_done(done);
             clock = mark_due();
             if (watch.tick(clock->t[0] - t_start) || watch.over_time())
             {

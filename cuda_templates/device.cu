@@ -14,6 +14,7 @@ void open(int ordinal, const HostSide& host) {
     GPURUN_CUDA(cudaEventCreateWithFlags(&c.staged, cudaEventDisableTiming));
     c.ordinal = ordinal;
     c.is_open = true;
+    pathways();  // they are told how to reach their kernels
     seed(0);
 }
 
@@ -148,13 +149,13 @@ void begin_loop() {
     prepare_model();
 }
 
-void end_loop() {
+void end_loop(bool good) {
     // Whatever happened, this is where the values are
     for (size_t id = 0; id < mirrors().size(); id++)
         if (mirrored(id) && mirrors()[id].written) device_changed(id);
     for (size_t id = 0; id < mirrors().size(); id++)
         if (mirrors()[id].clock) host_changed(id);  // the host has kept its own
-    wait();
+    if (good) wait();
 }
 
 void empty_queues() {

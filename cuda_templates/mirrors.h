@@ -40,7 +40,8 @@ bool write(size_t id, int64_t first, int64_t count, const void* source, bool sou
 
 // Around the time loop: what kernels use is on the device, what they can write is valid there.
 void begin_loop();
-void end_loop();
+// Waits, unless something has failed already.
+void end_loop(bool good);
 
 // Within it: the host has set its clocks; a step is done, with which clocks being due (by bits).
 void clocks_set();

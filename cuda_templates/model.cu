@@ -3,8 +3,10 @@
 #include "philox.h"
 
 // The seed of the random numbers, and the steps since then.
-__device__ uint64_t gpurun_seed;
-__device__ uint64_t gpurun_step;
+namespace gpurun {
+static __device__ uint64_t philox_seed;
+static __device__ uint64_t philox_step;
+}  // namespace gpurun
 #include "own_stream.h"
 
 // ------------------------------------------------------- where the arrays are
@@ -94,7 +96,7 @@ void release_model() {
 
 // -------------------------------------------------------- clocks and the stream
 __global__ static void tick(unsigned int due) {
-    gpurun_step++;
+    philox_step++;
     {% for clock in clocks %}
     if (due >> {{loop.index0}} & 1) {
         {{clock.timestep}}[0] += 1;
@@ -124,16 +126,16 @@ void seed(uint64_t value) { set_stream_state({value, 0}); }
 
 void set_stream_state(const StreamState& state) {
     if (!context().is_open) return;
-    GPURUN_CUDA(cudaMemcpyToSymbolAsync(gpurun_seed, &state.seed, sizeof state.seed, 0, cudaMemcpyHostToDevice, stream()));
-    GPURUN_CUDA(cudaMemcpyToSymbolAsync(gpurun_step, &state.step, sizeof state.step, 0, cudaMemcpyHostToDevice, stream()));
+    GPURUN_CUDA(cudaMemcpyToSymbolAsync(philox_seed, &state.seed, sizeof state.seed, 0, cudaMemcpyHostToDevice, stream()));
+    GPURUN_CUDA(cudaMemcpyToSymbolAsync(philox_step, &state.step, sizeof state.step, 0, cudaMemcpyHostToDevice, stream()));
     wait();
 }
 
 StreamState stream_state() {
     StreamState state{0, 0};
     if (!context().is_open) return state;
-    GPURUN_CUDA(cudaMemcpyFromSymbolAsync(&state.seed, gpurun_seed, sizeof state.seed, 0, cudaMemcpyDeviceToHost, stream()));
-    GPURUN_CUDA(cudaMemcpyFromSymbolAsync(&state.step, gpurun_step, sizeof state.step, 0, cudaMemcpyDeviceToHost, stream()));
+    GPURUN_CUDA(cudaMemcpyFromSymbolAsync(&state.seed, philox_seed, sizeof state.seed, 0, cudaMemcpyDeviceToHost, stream()));
+    GPURUN_CUDA(cudaMemcpyFromSymbolAsync(&state.step, philox_step, sizeof state.step, 0, cudaMemcpyDeviceToHost, stream()));
     wait();
     return state;
 }

@@ -3,6 +3,7 @@
 {% extends 'common.cu' %}
 
 {% block kernels %}
+{% set sequential = writes_array(scalar_code) %}
 {% if sequential %}
 // Statements for all elements write something: one thread does them, and then each element.
 __global__ void run_kernel(int32_t _N)
@@ -35,6 +36,7 @@ __global__ void run_kernel(int32_t _N)
 {% endblock %}
 
 {% block launch %}
+{% set sequential = writes_array(scalar_code) %}
 const int32_t _N = {{ kernel.host_size('N') }};
 if (_N == 0)
     return;

@@ -2,6 +2,7 @@
 {% extends 'common.cu' %}
 
 {% block kernels %}
+{% set sequential = depends_on_order(vector_code) or writes_array(scalar_code) %}
 __global__ void run_kernel()
 {
     {% if sequential %}
@@ -22,6 +23,7 @@ __global__ void run_kernel()
 {% endblock %}
 
 {% block launch %}
+{% set sequential = depends_on_order(vector_code) or writes_array(scalar_code) %}
 const gpurun::cuda::PathwayView& view = pathway_{{pathway.name}}.view;
 if (view.n_delays == 0)
     return;

@@ -35,8 +35,15 @@ def draws_random_numbers(code: str) -> bool:
     return _GENERATOR in rest or any(re.search(rf"\b{name}\s*\(", rest) for name in names)
 
 
+def records_writes(codeobj: Any) -> bool:
+    """Whether `assigned` tells what the statements of `codeobj` assign to."""
+    return bool(getattr(codeobj.generator_class, "records_writes", False))
+
+
 class RecordingCPPCodeGenerator(CPPCodeGenerator):
     """brian2's C++ generator, taking note of the variables that are written."""
+
+    records_writes = True
 
     def array_read_write(self, statements: Any) -> Any:
         result = super().array_read_write(statements)

@@ -77,6 +77,9 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         self._built_in = -1
         self._built_from = 0
 
+    #: Whether the time loop runs on a card.
+    is_cuda = False
+
     #: Whether Ctrl-C during `run` raises KeyboardInterrupt whatever Brian's preference
     #: ``core.stop_on_keyboard_interrupt`` says (the command line wants that).
     interrupts_raise = False
@@ -243,12 +246,21 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         includes = "".join(
             f"#include {header}\n" for header in dict.fromkeys(sorted(self._user_headers))
         )
-        self._sources = amalgamate(texts, includes + self._model_text, support)
+        text = includes + self.device_declarations() + self._model_text
+        self._sources = amalgamate(texts, text, support)
+        self.complete_sources(self._sources)
         for name, text in self._sources.files.items():
             path = Path(directory, name)
             ensure_directory(str(path.parent))
             path.write_text(text, encoding="utf-8")
             writer.header_files.add(name) if name.endswith(".h") else writer.source_files.add(name)
+
+    def device_declarations(self) -> str:
+        """C++ declarations of what another unit defines."""
+        return ""
+
+    def complete_sources(self, sources: Sources) -> None:
+        """Add the units that a backend has beyond the host's."""
 
     # -- building ---------------------------------------------------------------
 

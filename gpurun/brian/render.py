@@ -2,12 +2,49 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
+from brian2.core.variables import ArrayVariable
 
 from gpurun.brian.manifest import Description
 from gpurun.brian.program import Program
+
+
+def _with_host_values(lines: list[str], device: Any) -> list[str]:
+    """`lines`, with the variables on the host for those that are the host's own code."""
+    own = {f"{name}();" for name in device_function_names(device)}
+    host = [n for n, line in enumerate(lines) if line.strip() not in own]
+    if not host:
+        return lines
+    first, last = host[0], host[-1]
+    return [
+        *lines[:first],
+        "gpurun::cuda::all_to_host();",
+        *lines[first : last + 1],
+        "gpurun::cuda::all_host_changed();",
+        *lines[last + 1 :],
+    ]
+
+
+def _arrays_of(device: Any, description: Description, name: str) -> list[int]:
+    """Numbers of the arrays that host code before a run may use."""
+    if not device.is_cuda or f"_before_run_{name}" in device_function_names(device):
+        return []
+    index = {info.name: number for number, info in enumerate(description.manifest.variables)}
+    return sorted(
+        {
+            index[description.names[variable]]
+            for variable in device.code_objects[name].variables.values()
+            if isinstance(variable, ArrayVariable) and variable in description.names
+        }
+    )
+
+
+def device_function_names(device: Any) -> list[str]:
+    """Functions that run on the card."""
+    return re.findall(r"^void (\w+)\(\);$", device.device_declarations(), re.MULTILINE)
 
 
 def render_model(device: Any, program: Program, description: Description) -> str:
@@ -44,6 +81,9 @@ def render_model(device: Any, program: Program, description: Description) -> str
         }
         for part in program.parts
     ]
+    if device.is_cuda:
+        for part in parts:
+            part["after"] = _with_host_values(part["after"], device)
     finalise = [
         codeobj.code.main_finalise
         for codeobj in device.code_objects.values()
@@ -53,6 +93,7 @@ def render_model(device: Any, program: Program, description: Description) -> str
         device.code_object_class().templater.model(
             None,
             None,
+            cuda=device.is_cuda,
             report_func=device.report_func,
             table=description.table,
             aranges=[
@@ -60,8 +101,11 @@ def render_model(device: Any, program: Program, description: Description) -> str
                 for variable, name, start in sorted(device.arange_arrays, key=lambda a: a[1])
             ],
             clocks=clocks,
-            pathways=description.pathways,
-            pathways_of_variable=description.pathways_of_variable,
+            # On the card a pathway keeps its own spikes
+            pathways=[] if device.is_cuda else description.pathways,
+            pathways_of_variable=[[] for _ in description.table]
+            if device.is_cuda
+            else description.pathways_of_variable,
             networks=sorted(net.name for net in device.networks),
             profiled=sorted(set(device.profiled_codeobjects)),
             run_functions=sorted(program.functions.items()),
@@ -77,6 +121,8 @@ def render_model(device: Any, program: Program, description: Description) -> str
             total_duration=repr(program.duration),
             derived=description.derived,
             derived_of_variable=description.derived_of_variable,
+            derived_reads=[_arrays_of(device, description, name) for name in description.derived],
+            derived_writes=[_arrays_of(device, description, name) for name in description.derived],
             derived_can_change=bool(program.later_derived),
             interrupted_ids=description.interrupted_ids,
             code_before_start=device.code_lines["before_start"],

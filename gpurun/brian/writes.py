@@ -13,7 +13,7 @@ from typing import Any
 
 from brian2.core.variables import ArrayVariable, DynamicArrayVariable
 
-from gpurun.brian.codeobject import GpurunCPPCodeObject, assigned
+from gpurun.brian.codeobject import assigned, records_writes
 from gpurun.brian.program import Program
 
 # Templates whose text writes nothing beyond the statements.
@@ -66,7 +66,7 @@ def variables_written_by(codeobj: Any) -> set[Any]:
     template = codeobj.template_name
     if template in _NO_ARRAYS:
         return set()
-    if isinstance(codeobj, GpurunCPPCodeObject):
+    if records_writes(codeobj):
         if template in _STATEMENTS_ONLY:
             written = assigned.get(codeobj.name, set())
             return {v for v in written if isinstance(v, ArrayVariable)}
@@ -108,7 +108,7 @@ def event_driven_variables(device: Any, program: Program) -> dict[Any, set[str]]
     written: set[Any] = set()
     for name in dict.fromkeys(program.later_codeobjects):
         codeobj = device.code_objects[name]
-        by_spikes = isinstance(codeobj, GpurunCPPCodeObject) and codeobj.template_name == "synapses"
+        by_spikes = records_writes(codeobj) and codeobj.template_name == "synapses"
         for variable in variables_written_by(codeobj):
             written.add(variable)
             if not (by_spikes and _owned_by(variable, codeobj.owner)):

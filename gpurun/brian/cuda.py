@@ -1,0 +1,104 @@
+"""The CUDA device: the CPU device's set-up, with a time loop that runs on the card."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from brian2.core.preferences import prefs
+from brian2.synapses.synapses import SynapticPathway
+
+from gpurun.brian import cpu
+from gpurun.brian.cuda_codeobject import (
+    LOOP_TEMPLATES,
+    GpurunCUDAAtomicsCodeObject,
+    GpurunCUDACodeObject,
+)
+from gpurun.brian.cuda_emit import device_functions, device_sources
+from gpurun.brian.emit import Sources
+
+
+class CUDAStandaloneDevice(cpu.CPPStandaloneDevice):
+    """Brian device that builds a resident library whose time loop runs on a card.
+
+    It derives from gpurun's CPU device and not from brian2cuda's: set-up code, recording,
+    building and reading are the CPU's. The code generator is brian2cuda's.
+    """
+
+    is_cuda = True
+    #: What brian2cuda's code generator asks of its device.
+    minimal_compute_capability = 6.0
+
+    def activate(self, build_on_run: bool = True, **kwargs: Any) -> None:
+        backend = prefs.devices.cuda_standalone.cuda_backend
+        # The generator would look for a card, which may be elsewhere
+        backend.detect_gpus = False
+        if backend.cuda_runtime_version is None:
+            backend.cuda_runtime_version = 13.0
+        super().activate(build_on_run=build_on_run, **kwargs)
+
+    def get_array_name(self, var: Any, access_data: bool = True, prefix: str | None = None) -> str:
+        return (prefix or "") + super().get_array_name(var, access_data)
+
+    def code_object(
+        self,
+        owner: Any,
+        name: str,
+        abstract_code: Any,
+        variables: Any,
+        template_name: str,
+        variable_indices: Any,
+        codeobj_class: Any = None,
+        template_kwds: Any = None,
+        **kwds: Any,
+    ) -> Any:
+        # brian2 asks for the default class before it comes here
+        default = codeobj_class in (None, self.code_object_class())
+        if template_name in LOOP_TEMPLATES and default:
+            codeobj_class = GpurunCUDACodeObject
+            if template_name == "synapses":
+                codeobj_class = GpurunCUDAAtomicsCodeObject
+            if template_name == "synapses_push_spikes" and isinstance(owner, SynapticPathway):
+                template_kwds = {
+                    **(template_kwds or {}),
+                    "first_source": int(owner.source.start),
+                    "n_sources": int(owner.source.stop - owner.source.start),
+                }
+        return super().code_object(
+            owner,
+            name,
+            abstract_code,
+            variables,
+            template_name,
+            variable_indices,
+            codeobj_class=codeobj_class,
+            template_kwds=template_kwds,
+            **kwds,
+        )
+
+    # -- generating -------------------------------------------------------------
+
+    def generate_codeobj_source(self, writer: Any) -> None:
+        everything = self.code_objects
+        self.code_objects = {
+            name: codeobj
+            for name, codeobj in everything.items()
+            if not isinstance(codeobj, GpurunCUDACodeObject)
+        }
+        try:
+            super().generate_codeobj_source(writer)
+        finally:
+            self.code_objects = everything
+
+    def device_declarations(self) -> str:
+        return '#include "mirrors.h"\n' + "".join(
+            f"void {name}();\n" for name in device_functions(self)
+        )
+
+    def complete_sources(self, sources: Sources) -> None:
+        assert self.model_description is not None
+        # Its arrays are visited on the card; the host's allocation is left as it is
+        del sources.files["memory.h"]
+        unit = sources.files["model.cpp"]
+        sources.files["model.cpp"] = unit.replace('#include "memory.h"\n', "")
+        sources.files.update(device_sources(self, self.model_description))
+        sources.units.append("model.cu")

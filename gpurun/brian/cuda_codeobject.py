@@ -1,0 +1,126 @@
+"""Code objects of the time loop on the card.
+
+The statements are translated by brian2cuda's generator, the templates are gpurun's. What runs
+once, to set the model up, stays C++ on the host (`gpurun.brian.codeobject`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import brian2cuda  # noqa: F401  (registers its preferences and the functions' CUDA code)
+from brian2.codegen.codeobject import constant_or_scalar
+from brian2.codegen.generators.cpp_generator import c_data_type
+from brian2.codegen.targets import codegen_targets
+from brian2.codegen.templates import Templater
+from brian2.core.preferences import prefs
+from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
+from brian2.devices.device import get_device
+from brian2cuda.cuda_generator import CUDACodeGenerator
+
+from gpurun.brian.codeobject import assigned
+
+#: Templates of what runs in every time step.
+LOOP_TEMPLATES = frozenset(
+    {
+        "stateupdate",
+        "threshold",
+        "reset",
+        "synapses",
+        "synapses_push_spikes",
+        "spikemonitor",
+        "statemonitor",
+        "ratemonitor",
+        "spikegenerator",
+        "summed_variable",
+        "spatialstateupdate",
+    }
+)
+
+_WRITE = re.compile(r"^\s*_ptr\w+\[([^\]]*)\]\s*=(?!=)", re.MULTILINE)
+
+
+def written_indices(code: str | list[str]) -> set[str]:
+    """Indices with which generated code assigns to arrays, other than by atomic functions."""
+    return set(_WRITE.findall(code if isinstance(code, str) else "\n".join(code)))
+
+
+def writes_array(code: str | list[str]) -> bool:
+    """Whether the code for all elements assigns to an array."""
+    return bool(written_indices(code))
+
+
+def depends_on_order(code: str | list[str]) -> bool:
+    """Whether code for many elements assigns to what several of them may share."""
+    return bool(written_indices(code) - {"_idx"})
+
+
+def _array_name(variable: Any) -> str:
+    return str(get_device().get_array_name(variable))
+
+
+class RecordingCUDACodeGenerator(CUDACodeGenerator):
+    """brian2cuda's generator, taking note of the variables that are written."""
+
+    records_writes = True
+
+    def array_read_write(self, statements: Any) -> Any:
+        result = super().array_read_write(statements)
+        assigned[self.name].update(
+            self.variables[name] for name in result[1] if name in self.variables
+        )
+        return result
+
+    def _add_user_function(self, varname: str, variable: Any, added: Any) -> Any:
+        result = super()._add_user_function(varname, variable, added)
+        if result is None:
+            return None
+        defines, pointers, support, functions, _ = result
+        # A function's own data (a TimedArray's values) is an array like others
+        names = [line.split(" = ")[1].rstrip(";") for line in pointers]
+        support = [text for text in support if "__CUDA_ARCH__" not in text or "{" in text]
+        defines = [*(f"#define _namespace{name} _ptr_{name}" for name in names), *defines]
+        return defines, [], support, functions, []
+
+
+class AtomicRecordingCUDACodeGenerator(RecordingCUDACodeGenerator):
+    """Likewise, with atomic functions where several synapses change the same element."""
+
+    _use_atomics = True
+
+
+class GpurunCUDACodeObject(CPPStandaloneCodeObject):
+    """A code object of the time loop."""
+
+    templater = Templater(
+        ("gpurun.cuda_templates",),
+        ".cu",
+        env_globals={
+            "c_data_type": c_data_type,
+            "constant_or_scalar": constant_or_scalar,
+            "prefs": prefs,
+            "array_name": _array_name,
+            "writes_array": writes_array,
+            "depends_on_order": depends_on_order,
+        },
+        templates_dir=("",),
+    )
+    generator_class = RecordingCUDACodeGenerator
+
+    def run_block(self, block: str) -> None:
+        if block == "run":
+            get_device().main_queue.append((f"{block}_code_object", (self,)))
+        elif getattr(self.code, f"{block}_cu_file").strip():
+            get_device().main_queue.append((f"{block}_code_object", (self,)))
+            self.before_after_blocks.append(block)
+
+
+class GpurunCUDAAtomicsCodeObject(GpurunCUDACodeObject):
+    """A code object whose elements may change the same element of another group."""
+
+    generator_class = AtomicRecordingCUDACodeGenerator
+
+
+codegen_targets.add(GpurunCUDACodeObject)
+codegen_targets.add(GpurunCUDAAtomicsCodeObject)

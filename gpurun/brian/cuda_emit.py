@@ -1,0 +1,251 @@
+"""The device's half of a CUDA model: ``model.cu`` and the headers that belong to it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any
+
+import numpy as np
+from brian2.codegen.generators.cpp_generator import c_data_type
+from brian2.core.clocks import EventClock
+from brian2.core.variables import ArrayVariable, Constant
+from brian2.monitors.ratemonitor import PopulationRateMonitor
+from brian2.monitors.spikemonitor import EventMonitor
+from brian2.monitors.statemonitor import StateMonitor
+from brian2.parsing.rendering import CPPNodeRenderer
+
+from gpurun.brian.cuda_codeobject import GpurunCUDACodeObject
+from gpurun.brian.manifest import Description
+from gpurun.brian.writes import variables_written_by
+
+#: Files of ``cuda_templates/`` that are part of every model as they are.
+HEADERS = ("mirrors.h", "device.h", "device.cu", "philox.h", "own_stream.h")
+
+_ID = re.compile(r"%ID\((\w+)\)%")
+_STREAM = re.compile(r"%STREAM\((.*?)\)%(?=\s)")
+_DRAWS = "own_stream"
+
+
+@dataclass
+class Array:
+    """A variable with a mirror in device memory."""
+
+    id: int
+    pointer: str
+    c_type: str
+    written: bool = False
+    clock: bool = False
+    recorder: int = -1
+    columns: int = 0
+
+
+@dataclass
+class Unit:
+    """The text of one code object."""
+
+    number: int
+    name: str
+    kernels: str
+    functions: list[dict[str, str]] = field(default_factory=list)
+    undefine: str = ""
+
+
+def array_name(c_name: str) -> str:
+    """Name of the array of a variable that is called `c_name` in the table."""
+    return c_name.removeprefix("_dynamic")
+
+
+class _Emitter:
+    def __init__(self, device: Any, description: Description) -> None:
+        self.device = device
+        self.description = description
+        self.codeobjs = [
+            codeobj
+            for _, codeobj in sorted(device.code_objects.items())
+            if isinstance(codeobj, GpurunCUDACodeObject)
+        ]
+        self.ids = {
+            array_name(entry.c_name): number for number, entry in enumerate(description.table)
+        }
+        self.arrays: dict[int, Array] = {}
+
+    # -- arrays -----------------------------------------------------------------
+
+    def number(self, variable: Any) -> int:
+        return self.ids[self.device.get_array_name(variable)]
+
+    def add(self, name: str) -> Array:
+        number = self.ids[name]
+        if number not in self.arrays:
+            entry = self.description.table[number]
+            self.arrays[number] = Array(number, f"_ptr{_joint(name)}{name}", entry.c_type)
+        return self.arrays[number]
+
+    def add_arrays(self, units: list[Unit]) -> None:
+        clocks = {
+            self.number(clock.variables[name]): clock
+            for clock in self.device.clocks
+            for name in ("t", "timestep")
+        }
+        for codeobj in self.codeobjs:
+            for variable in codeobj.variables.values():
+                if isinstance(variable, ArrayVariable):
+                    self.add(self.device.get_array_name(variable))
+            for variable in variables_written_by(codeobj):
+                self.add(self.device.get_array_name(variable)).written = True
+        for clock in self.device.clocks:
+            for name in ("t", "timestep", "dt", "times"):
+                if name in clock.variables:
+                    self.add(self.device.get_array_name(clock.variables[name]))
+        text = "\n".join(unit.kernels for unit in units)
+        for name in self.ids:
+            if re.search(rf"\b_ptr{_joint(name)}{name}\b", text):
+                self.add(name)
+        for number in clocks:
+            self.arrays[number].clock = True
+            self.arrays[number].written = False
+
+    def recorders(self) -> list[dict[str, Any]]:
+        """What monitors record, and the counters that say how much."""
+        found = []
+        for _, monitor in sorted(self.device.recorded_objects.items()):
+            if not isinstance(monitor, EventMonitor | StateMonitor | PopulationRateMonitor):
+                continue
+            counter = self.number(monitor.variables["N"])
+            records = sorted(
+                {
+                    self.number(variable)
+                    for variable in monitor.variables.values()
+                    if isinstance(variable, ArrayVariable)
+                    and variable.dynamic
+                    and variable in self.device.arrays
+                }
+                & set(self.arrays)
+            )
+            if counter not in self.arrays:
+                continue
+            for number in records:
+                self.arrays[number].recorder = len(found)
+                info = self.description.manifest.variables[number]
+                if info.kind == "dynamic2d":
+                    self.arrays[number].columns = int(np.size(monitor.record))
+            found.append({"counter": counter, "records": records})
+        return found
+
+    # -- code -------------------------------------------------------------------
+
+    def fill(self, text: str, number: int) -> str:
+        draws = _DRAWS in text
+        text = _STREAM.sub(
+            lambda match: (
+                f"gpurun::own_stream() = gpurun::Stream(gpurun::philox_seed, {number}u, "
+                f"gpurun::philox_step, {match[1]});"
+                if draws
+                else ""
+            ),
+            text,
+        )
+        return _ID.sub(lambda match: str(self.ids[match[1]]), text)
+
+    def units(self) -> list[Unit]:
+        units = []
+        for number, codeobj in enumerate(self.codeobjs):
+            code = codeobj.code
+            kernels = _constants(codeobj) + self.fill(code.cu_file, number)
+            functions = [{"name": f"_run_{codeobj.name}", "body": self.fill(code.run_file, number)}]
+            functions += [
+                {
+                    "name": f"_{block}_{codeobj.name}",
+                    "body": self.fill(getattr(code, f"{block}_cu_file"), number),
+                }
+                for block in ("before_run", "after_run")
+                if block in codeobj.before_after_blocks
+            ]
+            macros = re.findall(r"^[ \t]*#[ \t]*define[ \t]+(\w+)", kernels, re.MULTILINE)
+            undefine = "\n".join(f"#undef {macro}" for macro in dict.fromkeys(macros))
+            units.append(Unit(number, codeobj.name, kernels, functions, undefine))
+        return units
+
+    def emit(self) -> str:
+        units = self.units()
+        self.add_arrays(units)
+        recorders = self.recorders()
+        arrays = [self.arrays[number] for number in sorted(self.arrays)]
+        clocks = []
+        for clock in sorted(self.device.clocks, key=lambda clock: clock.name):
+            names = {
+                name: f"_ptr{self.device.get_array_name(clock.variables[name])}"
+                for name in ("timestep", "t", "dt", "times")
+                if name in clock.variables
+            }
+            clocks.append(
+                {
+                    "timestep": names["timestep"],
+                    "t": names["t"],
+                    "dt": names.get("dt"),
+                    "times": names.get("times") if isinstance(clock, EventClock) else None,
+                }
+            )
+        pathways = sorted(
+            pathway.name for synapses in self.device.synapses for pathway in synapses._pathways
+        )
+        return str(
+            GpurunCUDACodeObject.templater.model(
+                None,
+                None,
+                arrays=arrays,
+                n_variables=len(self.description.table),
+                pathways=pathways,
+                code_objects=units,
+                recorders=recorders,
+                clocks=clocks,
+                releases=[
+                    f"gpurun_unit_{unit.number}::events.release();"
+                    for unit in units
+                    if "gpurun::cuda::Events events;" in unit.kernels
+                ],
+            )
+        )
+
+
+def _constants(codeobj: Any) -> str:
+    """Definitions of the constants that the code of `codeobj` names."""
+    renderer = CPPNodeRenderer()
+    return "".join(
+        f"constexpr {c_data_type(variable.dtype)} {name} = "
+        f"{renderer.render_expr(repr(variable.value))};\n"
+        for name, variable in sorted(codeobj.variables.items())
+        if isinstance(variable, Constant)
+    )
+
+
+def _joint(name: str) -> str:
+    """Arrays are called ``_array_...``; a function's data begins without the underscore."""
+    return "" if name.startswith("_") else "_"
+
+
+def device_sources(device: Any, description: Description) -> dict[str, str]:
+    """Files of the device's half, by name.
+
+    Parameters
+    ----------
+    device : gpurun.brian.cuda.CUDAStandaloneDevice
+    description : Description
+    """
+    files = {"model.cu": _Emitter(device, description).emit()}
+    for name in HEADERS:
+        header = resources.files("gpurun.cuda_templates").joinpath(name)
+        files[name] = header.read_text(encoding="utf-8")
+    return files
+
+
+def device_functions(device: Any) -> list[str]:
+    """Names of the functions that the host's half calls in the device's."""
+    names = []
+    for _, codeobj in sorted(device.code_objects.items()):
+        if isinstance(codeobj, GpurunCUDACodeObject):
+            names.append(f"_run_{codeobj.name}")
+            names += [f"_{block}_{codeobj.name}" for block in codeobj.before_after_blocks]
+    return names
