@@ -16,7 +16,7 @@ from gpurun import events
 from gpurun.cache import Cache
 from gpurun.errors import SeedError
 from gpurun.instance import Instance
-from gpurun.library import Library
+from gpurun.library import HOST_ONLY, Library
 from gpurun.model import Code, Data, Manifest, Model, digest_arrays, register
 from gpurun.toolchain import compile_shared, cpu_features, find_cxx, preprocess
 from gpurun.values import check_seed
@@ -30,9 +30,16 @@ _libraries: dict[str, Path] = {}
 
 
 def code_key(code: Code) -> str:
-    """Key of the library of `code` for this machine's compiler (and CPU, where it matters)."""
-    compiler = find_cxx()
-    context = [compiler.identity, *compiler.command]
+    """Key of the library of `code` for this machine's compilers, cards and (perhaps) CPU."""
+    if code.cuda_units:
+        # Here, because a model for the CPU shall not wait for NVML's module
+        from gpurun.toolchain_nvcc import architectures, find_nvcc
+
+        cuda = find_nvcc()
+        context = [*cuda.identity, *architectures(cuda.toolkit)]
+    else:
+        compiler = find_cxx()
+        context = [compiler.identity, *compiler.command]
     if any(
         flag.startswith(("-march=native", "-mcpu=native", "-mtune=native")) for flag in code.flags
     ):
@@ -60,7 +67,48 @@ def fingerprint(code: Code, directory: Path) -> str:
             cwd=directory,
         )
         state.update(text)
+    for unit in code.cuda_units:
+        from gpurun.toolchain_nvcc import preprocess_cuda
+
+        state.update(
+            preprocess_cuda(
+                Path(unit),
+                flags=code.cuda_flags,
+                host_flags=code.flags,
+                include_dirs=[".", *code.include_dirs],
+                cwd=directory,
+            )
+        )
     return state.hexdigest()
+
+
+def _compile(code: Code, directory: Path) -> float:
+    """Compile `code`, whose sources are in `directory`, into `LIBRARY` there."""
+    # Relative, so that the key says all there is to say about the command
+    include_dirs = [".", *code.include_dirs]
+    if code.cuda_units:
+        from gpurun.toolchain_nvcc import architectures, compile_cuda_shared, find_nvcc
+
+        compiler = find_nvcc()
+        return compile_cuda_shared(
+            [Path(unit) for unit in (*code.units, *code.cuda_units)],
+            Path(LIBRARY),
+            flags=code.cuda_flags,
+            host_flags=code.flags,
+            link_flags=code.link_flags,
+            architectures=architectures(compiler.toolkit),
+            include_dirs=include_dirs,
+            cwd=directory,
+            compiler=compiler,
+        )
+    return compile_shared(
+        [Path(unit) for unit in code.units],
+        Path(LIBRARY),
+        flags=list(code.flags),
+        link_flags=list(code.link_flags),
+        include_dirs=include_dirs,
+        cwd=directory,
+    )
 
 
 def compile_code(code: Code, manifest: Manifest, key: str) -> tuple[Path, float]:
@@ -76,17 +124,10 @@ def compile_code(code: Code, manifest: Manifest, key: str) -> tuple[Path, float]
         nonlocal seconds
         _write_sources(code, directory)
         (directory / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
-        seconds += compile_shared(
-            [Path(unit) for unit in code.units],
-            Path(LIBRARY),
-            flags=list(code.flags),
-            link_flags=list(code.link_flags),
-            # Relative, so that the key says all there is to say about the command
-            include_dirs=[".", *code.include_dirs],
-            cwd=directory,
-        )
+        seconds += _compile(code, directory)
         # Nobody shall find a library that cannot be loaded or is not this model's
-        Library(directory / LIBRARY, [info.name for info in manifest.variables])
+        names = [info.name for info in manifest.variables]
+        Library(directory / LIBRARY, names, device=HOST_ONLY)
 
     entry = Cache().build("code", key, make)
     return entry / LIBRARY, seconds

@@ -7,6 +7,7 @@ Layout below the root::
     locks/<kind>-<key>.lock    held while the entry is built (released by the system
                                when its holder dies)
     trash/                     entries on their way out
+    tools/                     what compilers said of themselves (toolchain_memory.py)
 
 An entry appears by one rename, so whoever sees it sees all of it. A damaged entry counts as
 absent. A root that cannot be written, or a full disk, sends new entries to a temporary
@@ -34,6 +35,7 @@ from gpurun.cache_entry import STAMP
 from gpurun.cache_temporary import TEMPORARY, CacheWarning
 from gpurun.config import settings
 from gpurun.errors import CacheError
+from gpurun.toolchain_memory import FOLDER as TOOLS
 
 __all__ = ["Builder", "Cache", "CacheWarning", "EntryInfo"]
 
@@ -376,6 +378,7 @@ class Cache:
         for left in (self.root / "builds").glob("*"):
             if (left / _FAILED).exists():
                 shutil.rmtree(left, ignore_errors=True)
+        shutil.rmtree(self.root / TOOLS, ignore_errors=True)
         self._sweep(self.root)
         return removed
 

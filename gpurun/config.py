@@ -7,6 +7,7 @@ GPURUN_CACHE_DIR         where compiled models and their data are kept   the use
 GPURUN_CACHE             ``0``/``off`` builds everything anew            on
 GPURUN_CACHE_MAX_BYTES   size the cache is pruned to (``8G``, ``500M``)  8G
 GPURUN_DEVICE            ``auto``, ``cpu``, ``cuda``, ``cuda:N``, ``N``  auto
+GPURUN_CUDA_ARCH         compile for these, such as ``sm_80,sm_90``      cards found
 GPURUN_SEED              seed of a script that sets none                 none
 GPURUN_VERBOSE           show the compiler's output                      off
 GPURUN_QUIET             no progress and no closing line                 off
@@ -75,6 +76,9 @@ class Settings:
         Not both.
     directory : Path or None
         Absolute path where the generated sources are kept, or None.
+    cuda_arch : tuple of str
+        What CUDA code is compiled for, such as ``("sm_80", "sm_90")``; empty: the cards that
+        are found.
     """
 
     cache_dir: Path
@@ -85,6 +89,7 @@ class Settings:
     verbose: bool
     quiet: bool
     directory: Path | None
+    cuda_arch: tuple[str, ...] = ()
 
 
 def parse_device(text: str | int) -> DeviceSpec:
@@ -158,6 +163,28 @@ def _seed(value: Any) -> int | None:
     return number
 
 
+def _architectures(value: Any) -> tuple[str, ...]:
+    names = re.split(r"[,;\s]+", value) if isinstance(value, str) else [str(x) for x in value]
+    names = [name.strip().lower() for name in names if name.strip()]
+    if names == ["native"]:
+        return ()
+    found: list[str] = []
+    for name in names:
+        match = re.fullmatch(r"(?:(?:sm|compute)_?)?(\d+)(?:\.(\d))?([af]?)", name, re.ASCII)
+        number = match and match[1] + (match[2] or "")
+        if not match or not number or not 20 <= int(number) < 1000:
+            raise ValueError("expected names such as sm_90 or 9.0, with commas between them")
+        found.append(f"sm_{number}{match[3]}")
+    # In one order, because the order does not matter
+    return tuple(sorted(dict.fromkeys(found), key=architecture_number))
+
+
+def architecture_number(name: str) -> tuple[int, str]:
+    """Sort key for names such as "sm_90" and "sm_90a": the oldest first."""
+    match = re.fullmatch(r"sm_(\d+)(\w*)", name)
+    return (int(match[1]), match[2]) if match else (0, name)
+
+
 def _path(value: Any) -> Path:
     text = os.fspath(value)
     if not isinstance(text, str) or not text.strip():
@@ -178,6 +205,7 @@ _CONVERT: dict[str, Callable[[Any], Any]] = {
     "cache": _flag,
     "cache_max_bytes": _bytes,
     "device": _device,
+    "cuda_arch": _architectures,
     "seed": _seed,
     "verbose": _flag,
     "quiet": _flag,
@@ -221,6 +249,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         "cache": True,
         "cache_max_bytes": DEFAULT_CACHE_MAX_BYTES,
         "device": "auto",
+        "cuda_arch": (),
         "seed": None,
         "verbose": False,
         "quiet": False,

@@ -12,11 +12,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from gpurun.config import parse_device, settings
 from gpurun.errors import ShapeMismatchError
 from gpurun.model import Model
 from gpurun.overrides import Write
 from gpurun.results import RunResult
 from gpurun.session import Progress, Session
+
+
+def _device_for(model: Model) -> str:
+    """The device of the command line where it fits the model, which a script may choose itself."""
+    spec = parse_device(settings().device)
+    return str(spec) if spec.kind == model.manifest.backend else model.manifest.backend
 
 
 class DropInSession(Session):
@@ -33,7 +40,7 @@ class DropInSession(Session):
     """
 
     def __init__(self, model: Model, *, directory: str = "", first: bool = True) -> None:
-        super().__init__(model, "cpu", directory=directory)
+        super().__init__(model, _device_for(model), directory=directory)
         self._first = first
 
     def _after_fork(self) -> None:

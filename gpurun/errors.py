@@ -78,6 +78,22 @@ class SimulationError(GpurunError, RuntimeError):
     """The generated code raised an error. Fields: ``status``, ``call``."""
 
 
+class DeviceError(SimulationError):
+    """A CUDA call failed.
+
+    Fields: ``error`` (such as ``"cudaErrorIllegalAddress"``), ``call`` (the C++ expression),
+    ``file`` and ``line`` (int) where they are known, ``status``, and ``sticky``: whether the
+    card cannot be used any more in this process.
+    """
+
+
+class DeviceMemoryError(GpurunError, MemoryError):
+    """A card has not enough memory.
+
+    Fields: ``needed`` and ``free`` in bytes, each None where it is not known.
+    """
+
+
 class SessionError(GpurunError, RuntimeError):
     """A Session was used in a way its state does not allow."""
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from gpurun.errors import SessionError
-from gpurun.library import Library, RunInfo
+from gpurun.library import HOST_ONLY, Library, RunInfo
 from gpurun.model import Data, Model
 from gpurun.overrides import Write
 
@@ -35,6 +35,8 @@ class Instance:
         Project directory handed to the library.
     reload_for_runs : bool
         Load a new copy for every run, because the user's C++ holds static state.
+    device : int, optional
+        Number of the card, see `Library`.
     data : Data, optional
         Use this instead of the model's own; without a frozen set-up the set-up code runs.
     """
@@ -45,11 +47,13 @@ class Instance:
         directory: str = "",
         *,
         reload_for_runs: bool = False,
+        device: int = 0,
         data: Data | None = None,
     ) -> None:
         self.model = model
         self.directory = directory
         self.reload_for_runs = reload_for_runs
+        self.device = device
         self.data = data or model.data
         self._changes = [n for n, v in enumerate(model.manifest.variables) if v.changes]
         self._library: Library | None = None
@@ -76,7 +80,7 @@ class Instance:
 
     def _load(self) -> Library:
         names = [info.name for info in self.model.manifest.variables]
-        library = Library(self.model.library, names, self.directory)
+        library = Library(self.model.library, names, self.directory, self.device)
         for number, info in enumerate(self.model.manifest.variables):
             if info.kind == "static":
                 array = self.data.static[info.c_name]
@@ -115,6 +119,8 @@ class Instance:
     def draw(cls, model: Model, static: dict[str, np.ndarray], seed: int | None) -> Data:
         """Run the set-up code once and return the data with the frozen result.
 
+        No card is needed: set-up code runs on the host on every backend.
+
         Parameters
         ----------
         static : dict
@@ -122,7 +128,7 @@ class Instance:
         seed : int or None
             Start of the random stream; None takes fresh entropy.
         """
-        instance = cls(model, data=Data(static))
+        instance = cls(model, device=HOST_ONLY, data=Data(static))
         library = instance._load()
         library.seed(_entropy() if seed is None else seed)
         start = library.random_state()

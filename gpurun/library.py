@@ -11,6 +11,7 @@ import ctypes
 import functools
 import math
 import os
+import re
 import shutil
 import tempfile
 import weakref
@@ -21,10 +22,44 @@ from typing import Any
 
 import numpy as np
 
-from gpurun.errors import LibraryError, SessionError, SimulationError
+from gpurun.errors import (
+    DeviceError,
+    DeviceMemoryError,
+    LibraryError,
+    SessionError,
+    SimulationError,
+)
 from gpurun.model import ABI_VERSION
 
-_OK, _STOPPED, _OUT_OF_MEMORY = 0, 2, 4
+_OK, _STOPPED, _OUT_OF_MEMORY, _CUDA_ERROR, _DEVICE_OUT_OF_MEMORY = 0, 2, 4, 5, 6
+
+#: A library that is opened for this device uses no card: it can only run set-up code.
+HOST_ONLY = -1
+
+# Errors after which a process cannot use its card any more.
+_STICKY = frozenset(
+    "cudaError" + name
+    for name in (
+        "Assert",
+        "ContextIsDestroyed",
+        "ECCUncorrectable",
+        "ExternalDevice",
+        "HardwareStackError",
+        "IllegalAddress",
+        "IllegalInstruction",
+        "InvalidAddressSpace",
+        "InvalidPc",
+        "LaunchFailure",
+        "LaunchTimeout",
+        "MisalignedAddress",
+        "NvlinkUncorrectable",
+        "Unknown",
+    )
+)
+# What cuda_templates/device.h writes.
+_CUDA_MESSAGE = re.compile(
+    r"(?P<call>.*) failed with (?P<error>cudaError\w+).*? at (?P<file>[^:;]+):(?P<line>\d+)", re.S
+)
 
 
 class _View(ctypes.Structure):
@@ -248,6 +283,41 @@ class _Memory:
         }
 
 
+def _device_error(message: str, function: str) -> DeviceError:
+    match = _CUDA_MESSAGE.search(message)
+    facts = match.groupdict() if match else {}
+    error = facts.get("error", "")
+    sticky = error in _STICKY
+    if sticky:
+        message += (
+            ". The card cannot be used any more in this process; its other sessions are lost, too"
+        )
+    return DeviceError(
+        message or f"gpurun_{function} failed on the card",
+        status=_CUDA_ERROR,
+        call=facts.get("call", f"gpurun_{function}"),
+        error=error,
+        file=facts.get("file"),
+        line=int(facts["line"]) if match else None,
+        sticky=sticky,
+    )
+
+
+def _memory_error(message: str) -> DeviceMemoryError:
+    def bytes_in(pattern: str) -> int | None:
+        match = re.search(pattern, message)
+        return int(match[1]) if match else None
+
+    needed = bytes_in(r"(\d+) bytes were asked for")
+    free = bytes_in(r"(\d+) of \d+ bytes are free")
+    return DeviceMemoryError(
+        f"The card has not enough memory: {message}. Close sessions that are not needed, or record "
+        "less.",
+        needed=needed,
+        free=free,
+    )
+
+
 class Library:
     """One loaded copy of a model library.
 
@@ -262,16 +332,23 @@ class Library:
         Names of the variables that it has to have, in order.
     directory : str
         Project directory handed to the library.
+    device : int, optional
+        Number of the card; the CPU backend takes no notice of it. `HOST_ONLY` for a library
+        that only runs set-up code, which needs no card.
 
     Raises
     ------
+    DeviceError, DeviceMemoryError
+        The card cannot be used.
     LibraryError
         The file cannot be loaded, or is not of this ABI version or model.
     SessionError
         It uses OpenMP threads in a child of a process that did.
     """
 
-    def __init__(self, path: Path, names: Sequence[str], directory: str = "") -> None:
+    def __init__(
+        self, path: Path, names: Sequence[str], directory: str = "", device: int = 0
+    ) -> None:
         self._library = _load_copy(path)
         self._teller = _Teller()
         self._callback = _Progress(self._teller)
@@ -307,7 +384,7 @@ class Library:
                 f"{path} was built for another model: its variables differ from the manifest's.",
                 path=str(path),
             )
-        self.call("open", directory.encode(), 0)
+        self.call("open", directory.encode(), device)
         if hasattr(self._library, "omp_get_max_threads"):
             check_threads(int(self._library.omp_get_max_threads()))
 
@@ -322,6 +399,10 @@ class Library:
         message = (self._library.gpurun_last_error() or b"").decode(errors="replace")
         if status == _OUT_OF_MEMORY:
             raise MemoryError(message)
+        if status == _DEVICE_OUT_OF_MEMORY:
+            raise _memory_error(message)
+        if status == _CUDA_ERROR:
+            raise _device_error(message, name)
         raise SimulationError(
             message or f"gpurun_{name} failed with status {status}", status=status, call=name
         )
@@ -344,6 +425,8 @@ class Library:
         shape = (view.rows,) if view.cols == 1 and view.stride == 1 else (view.rows, view.cols)
         if view.itemsize != dtype.itemsize:
             raise LibraryError(f"variable {number} has {view.itemsize} bytes, not {dtype.itemsize}")
+        if view.location != 0:
+            raise LibraryError(f"variable {number} lies in the card's memory")
         if 0 in shape or not view.data:
             return np.empty(shape, dtype)
         strides = None if len(shape) == 1 else (view.stride * view.itemsize, view.itemsize)

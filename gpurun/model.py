@@ -100,7 +100,10 @@ class PoissonInputInfo:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Everything a Session has to know about a model. Durations in seconds."""
+    """Everything a Session has to know about a model. Durations in seconds.
+
+    `backend` is ``"cpu"`` or ``"cuda"``.
+    """
 
     backend: str
     brian2: str
@@ -169,10 +172,16 @@ class Code:
     files : mapping
         Relative file name -> text.
     units : tuple of str
-        The files to hand to the compiler.
+        The files to hand to the C++ compiler.
     flags, link_flags, include_dirs : tuple of str
+        For the C++ compiler.
     fingerprint : str
         Digest of the preprocessed unit where it includes files of the user, else "".
+    cuda_units : tuple of str
+        The files to hand to nvcc; empty in a model for the CPU. What cards they are compiled
+        for is a matter of the machine.
+    cuda_flags : tuple of str
+        For nvcc itself.
     """
 
     files: Mapping[str, str]
@@ -181,9 +190,11 @@ class Code:
     link_flags: tuple[str, ...]
     include_dirs: tuple[str, ...]
     fingerprint: str = ""
+    cuda_units: tuple[str, ...] = ()
+    cuda_flags: tuple[str, ...] = ()
 
     def digest(self, *context: str) -> str:
-        """Key of the compiled library: sources, flags and `context` (compiler, CPU)."""
+        """Key of the compiled library: sources, flags and `context` (compilers, CPU, cards)."""
         state = hashlib.blake2b(digest_size=20)
         for part in (
             str(ABI_VERSION),
@@ -196,6 +207,9 @@ class Code:
             *self.include_dirs,
             "--units",
             *self.units,
+            "--cuda",
+            *self.cuda_units,
+            *self.cuda_flags,
         ):
             state.update(part.encode() + b"\0")
         for name in sorted(self.files):

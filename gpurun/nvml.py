@@ -180,3 +180,28 @@ def snapshot() -> Snapshot:
     finally:
         with suppress(pynvml.NVMLError):
             pynvml.nvmlShutdown()
+
+
+def compute_capabilities() -> tuple[tuple[int, int], ...]:
+    """Return what the cards of this machine can execute, such as (9, 0), in ascending order.
+
+    All cards that the driver finds count, visible to CUDA or not; empty without a driver.
+    Unlike :func:`snapshot` this starts no process.
+    """
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return ()
+    try:
+        found: set[tuple[int, int]] = set()
+        for index in range(_get(pynvml.nvmlDeviceGetCount) or 0):
+            handle = _get(pynvml.nvmlDeviceGetHandleByIndex, index)
+            pair = (
+                None if handle is None else _get(pynvml.nvmlDeviceGetCudaComputeCapability, handle)
+            )
+            if pair is not None:
+                found.add((int(pair[0]), int(pair[1])))
+        return tuple(sorted(found))
+    finally:
+        with suppress(pynvml.NVMLError):
+            pynvml.nvmlShutdown()

@@ -23,6 +23,7 @@ from gpurun.calls import (
 )
 from gpurun.config import parse_device, settings
 from gpurun.errors import (
+    DeviceError,
     DeviceUnavailableError,
     SessionBusyError,
     SessionClosedError,
@@ -38,6 +39,62 @@ from gpurun.values import check_seed
 
 Progress = Callable[[float, float], Any]
 
+# What CUDA answers when a card cannot be opened at all.
+_UNAVAILABLE = frozenset(
+    "cudaError" + name
+    for name in (
+        "CompatNotSupportedOnDevice",
+        "DeviceUnavailable",
+        "DevicesUnavailable",
+        "InitializationError",
+        "InsufficientDriver",
+        "InvalidDevice",
+        "InvalidKernelImage",
+        "NoDevice",
+        "NoKernelImageForDevice",
+        "StartupFailure",
+        "StubLibrary",
+        "SystemDriverMismatch",
+        "SystemNotReady",
+        "UnsupportedPtxVersion",
+    )
+)
+
+
+def choose_device(model: Model, device: str | int) -> tuple[str, int]:
+    """Return the name of the device on which `model` opens, and the number of the card.
+
+    Parameters
+    ----------
+    model : Model
+    device : str or int
+        ``"auto"`` is what the command line or ``GPURUN_DEVICE`` says, else what the model was
+        built for.
+
+    Raises
+    ------
+    ConfigError
+        `device` is not understood.
+    DeviceUnavailableError
+        The model was built for something else.
+    """
+    spec = parse_device(device)
+    if spec.kind == "auto":
+        spec = parse_device(settings().device)
+    backend = model.manifest.backend
+    if spec.kind not in ("auto", backend):
+        there, here = ("the CPU", "cuda") if backend == "cpu" else ("CUDA", "cpu")
+        raise DeviceUnavailableError(
+            f"The device '{spec}' was asked for, but this model was built for {there}. Build it "
+            f"with set_device('gpurun', backend='{here}'), or run the script with "
+            f"'gpurun SCRIPT --device {spec}'. This one runs with device='{backend}'.",
+            device=str(spec),
+        )
+    if backend == "cpu":
+        return "cpu", 0
+    number = spec.index or 0
+    return f"cuda:{number}", number
+
 
 class Session:
     """One resident instance of a `Model`, opened from the frozen set-up.
@@ -50,7 +107,7 @@ class Session:
     model : Model
     device : str or int, optional
         ``"auto"`` (what ``gpurun --device`` or ``GPURUN_DEVICE`` says), ``"cpu"``,
-        ``"cuda"``, ``"cuda:1"`` or the number of a card.
+        ``"cuda"`` (the first card), ``"cuda:1"`` or the number of a card.
     directory : str, optional
         Project directory handed to generated code that asks for one.
     keep_static_state : bool, optional
@@ -63,7 +120,9 @@ class Session:
     ConfigError
         `device` is not understood.
     DeviceUnavailableError
-        The device cannot be used.
+        The device cannot be used, or the model was built for another kind.
+    DeviceMemoryError
+        The model does not fit into the memory that is free on the card.
     """
 
     def __init__(
@@ -74,23 +133,25 @@ class Session:
         directory: str = "",
         keep_static_state: bool = False,
     ) -> None:
-        spec = parse_device(device)
-        if spec.kind == "auto":
-            # What the command line or GPURUN_DEVICE says, if anything
-            spec = parse_device(settings().device)
-        if spec.kind == "cuda":
-            raise DeviceUnavailableError(
-                f"The device '{spec}' was asked for, but this model was built for the CPU. "
-                "This version of gpurun has no CUDA backend yet; use device='cpu'.",
-                device=str(spec),
-            )
         self.model = model
-        self.device = "cpu"
-        self._instance = Instance(
-            model,
-            directory,
-            reload_for_runs=bool(model.manifest.static_state) and not keep_static_state,
-        )
+        self.device, number = choose_device(model, device)
+        try:
+            self._instance = Instance(
+                model,
+                directory,
+                reload_for_runs=bool(model.manifest.static_state) and not keep_static_state,
+                device=number,
+            )
+        except DeviceError as error:
+            if error.fields["error"] not in _UNAVAILABLE:
+                raise
+            raise DeviceUnavailableError(
+                f"The device '{self.device}' cannot be used: {error.message}. 'gpurun devices' "
+                "lists the cards; 'gpurun doctor' says what is missing.",
+                device=self.device,
+            ) from error
+        #: Why the card is lost for this session, if it is.
+        self._lost: str | None = None
         self._lock = threading.Lock()
         self._pid = os.getpid()
         self._closed = False
@@ -135,8 +196,17 @@ class Session:
         try:
             if self._closed and not allow_closed:
                 raise SessionClosedError("This session has been closed; open a new one.")
+            if self._lost and not allow_closed:
+                raise SessionError(self._lost)
             self._stop_requested = False
             yield
+        except DeviceError as error:
+            if error.fields["sticky"]:
+                self._lost = (
+                    f"This session has lost its device '{self.device}' to an earlier error: "
+                    f"{error.message}. Close it, and go on in a new process."
+                )
+            raise
         finally:
             self._lock.release()
 
@@ -144,12 +214,20 @@ class Session:
         """Make this copy of the parent's session one of its own.
 
         Its memory is already private. Only a run that another thread of the parent had under
-        way is lost, and OpenMP's threads do not exist in the child.
+        way is lost, and OpenMP's threads do not exist in the child. A card's memory is not
+        there at all.
         """
         interrupted = self._lock.locked()
         self._lock = threading.Lock()
         self._pid = os.getpid()
         if self._closed:
+            return
+        if self.model.manifest.backend == "cuda":
+            self._lost = (
+                f"This session was opened on '{self.device}' by the process from which this one "
+                "was forked. CUDA does not survive a fork: start workers with multiprocessing's "
+                "'spawn' method, or open sessions in the workers only."
+            )
             return
         check_threads(self.model.manifest.threads)
         if interrupted:

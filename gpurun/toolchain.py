@@ -16,14 +16,15 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from gpurun.config import settings
 from gpurun.errors import BuildError, ToolchainError
 from gpurun.toolchain_cuda import CudaToolkit, find_cuda
+from gpurun.toolchain_memory import remembered
 
 __all__ = [
     "Compilation",
@@ -31,9 +32,11 @@ __all__ = [
     "CudaToolkit",
     "compilation",
     "compile_shared",
+    "compile_with",
     "cpu_features",
     "find_cuda",
     "find_cxx",
+    "identify_cxx",
     "preprocess",
 ]
 
@@ -163,14 +166,33 @@ def _split(text: str) -> list[str]:
 
 def _identify(words: list[str]) -> Compiler:
     """Examine a compiler command; raise ToolchainError with the reason if it cannot be used."""
-    shown = shlex.join(words)
     path = shutil.which(words[0])
     if path is None:
+        shown = shlex.join(words)
         raise ToolchainError(f"{shown}: there is no such program", missing=words[0], fix="")
     command = (os.path.abspath(path), *words[1:])
+
+    def files(answer: dict[str, Any]) -> list[str]:
+        # ccache and the like are followed by the compiler's name
+        programs = [path for word in words[1:] if (path := shutil.which(word))]
+        return [command[0], *programs, *answer["parts"]]
+
+    found = remembered(["c++", *command], lambda: _examine(command, shlex.join(words)), files)
+    return Compiler(
+        path=command[0],
+        family=found["family"],
+        version=found["version"],
+        identity=found["identity"],
+        command=command,
+    )
+
+
+def _examine(command: tuple[str, ...], shown: str) -> dict[str, Any]:
     try:
         first = _ask([*command, "--version"])
         target = _ask([*command, "-dumpmachine"])
+        # What a wrapper script calls may change although the script does not
+        part = _ask([*command, "-print-prog-name=cc1plus"]).stdout.strip()
         probe = _ask([*command, "-std=c++17", "-fsyntax-only", "-x", "c++", "-"], _PROBE)
     except (OSError, subprocess.SubprocessError) as error:
         raise ToolchainError(f"{shown} cannot be run: {error}", missing=shown, fix="") from error
@@ -188,13 +210,12 @@ def _identify(words: list[str]) -> Compiler:
         family = "gcc"
     # Distributors put their own numbers in brackets before the compiler's.
     version = re.search(r"\d+(?:\.\d+)+", re.sub(r"\(.*?\)", "", line))
-    return Compiler(
-        path=command[0],
-        family=family,
-        version=version[0] if version else "",
-        identity=f"{line} [{target.stdout.strip()}]",
-        command=command,
-    )
+    return {
+        "family": family,
+        "version": version[0] if version else "",
+        "identity": f"{line} [{target.stdout.strip()}]",
+        "parts": [part] if os.path.isabs(part) and os.path.isfile(part) else [],
+    }
 
 
 @functools.lru_cache(maxsize=8)
@@ -225,6 +246,14 @@ def _find_cxx(cxx: str, search: str) -> Compiler:
     )
 
 
+def identify_cxx(program: str) -> Compiler | None:
+    """Return the C++17 compiler `program`, or None if it cannot be used."""
+    try:
+        return _identify([program])
+    except ToolchainError:
+        return None
+
+
 def find_cxx() -> Compiler:
     """Return the C++17 compiler: ``$CXX`` (with arguments if any), else c++, g++, clang++.
 
@@ -241,6 +270,15 @@ def find_cxx() -> Compiler:
 
 @functools.lru_cache(maxsize=8)
 def _cpu_features(command: tuple[str, ...]) -> str:
+    # Machines that share a cache directory differ in what the system says of the processor
+    return remembered(
+        ["native", _processor(), *command],
+        lambda: _ask_cpu_features(command),
+        lambda answer: [command[0]],
+    )
+
+
+def _ask_cpu_features(command: tuple[str, ...]) -> str:
     # "-###" prints what would be run, with "native" replaced by what it stands for.
     try:
         said = _ask([*command, "-march=native", "-###", "-E", "-x", "c++", os.devnull]).stderr
@@ -272,7 +310,17 @@ def _processor() -> str:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return platform.processor()
-    names = ("flags", "Features", "model name", "CPU implementer", "CPU part")
+    names = (
+        "flags",
+        "Features",
+        "cpu family",
+        "model",
+        "model name",
+        "CPU implementer",
+        "CPU part",
+    )
+    # The first core's: the others say the same, up to their number.
+    text = text.partition("\n\n")[0]
     lines = {line for line in text.splitlines() if line.partition("\t")[0].strip() in names}
     return "\n".join(sorted(lines))
 
@@ -320,7 +368,7 @@ def compilation(
     return Compilation(command, Path(cwd), Path(output))
 
 
-def _run(command: Sequence[str], cwd: Path) -> tuple[int, str]:
+def _run(command: Sequence[str], cwd: Path, environment: dict[str, str]) -> tuple[int, str]:
     """Run a compiler to its end; return its exit status and all that it said."""
     said: list[str] = []
     echo = settings().verbose
@@ -329,7 +377,7 @@ def _run(command: Sequence[str], cwd: Path) -> tuple[int, str]:
     with subprocess.Popen(
         command,
         cwd=cwd,
-        env=_environment(),
+        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -396,17 +444,40 @@ def compile_shared(
     call = compilation(
         sources, output, flags=flags, link_flags=link_flags, include_dirs=include_dirs, cwd=cwd
     )
+    return compile_with(call)
+
+
+def compile_with(
+    call: Compilation,
+    what: str = "C++",
+    adapt: Callable[[dict[str, str]], dict[str, str]] = lambda environment: environment,
+) -> float:
+    """Make a compiler call; returns its wall time in seconds.
+
+    Parameters
+    ----------
+    call : Compilation
+    what : str, optional
+        The kind of compiler, for messages.
+    adapt : callable, optional
+        Changes the environment that it runs in.
+
+    Raises
+    ------
+    BuildError
+        See :func:`compile_shared`.
+    """
     started = time.perf_counter()
-    code, said = _execute(call)
+    code, said = _execute(call, adapt(_environment()))
     written = (call.directory / call.output).is_file()
     if code != 0 or not written:
-        _fail(call, code, said, "" if code != 0 else f"{call.output} was not written. ")
+        _fail(call, code, said, "" if code != 0 else f"{call.output} was not written. ", what)
     return time.perf_counter() - started
 
 
-def _execute(call: Compilation) -> tuple[int, str]:
+def _execute(call: Compilation, environment: dict[str, str]) -> tuple[int, str]:
     try:
-        return _run(call.command, call.directory)
+        return _run(call.command, call.directory, environment)
     except OSError as error:
         raise BuildError(
             f"the compiler could not be started in {call.directory}: {error}. "
@@ -418,14 +489,14 @@ def _execute(call: Compilation) -> tuple[int, str]:
         ) from error
 
 
-def _fail(call: Compilation, code: int, said: str, what: str) -> None:
+def _fail(call: Compilation, code: int, said: str, problem: str, what: str = "C++") -> None:
     log = call.directory / "compile.log"
     try:
         log.write_text(f"{shlex.join(call.command)}\n\n{said}", encoding="utf-8")
     except OSError:
         log = call.directory  # a full disk: the exception still has it all
     raise BuildError(
-        f"the C++ compiler failed with exit status {code}. {what}It said:\n{said.rstrip()}\n"
+        f"the {what} compiler failed with exit status {code}. {problem}It said:\n{said.rstrip()}\n"
         f"Command: {shlex.join(call.command)}\n"
         f"Sources and log are kept in {log}.{_explain(code, said)}",
         command=list(call.command),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import platform
@@ -12,7 +13,9 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from gpurun.toolchain_memory import remembered
 
 # Where NVIDIA's installers put it, often without adding it to PATH.
 SYSTEM = Path("/usr/local/cuda")
@@ -30,6 +33,8 @@ class CudaToolkit:
         The executable, absolute.
     version : str
         Such as "13.0".
+    identity : str
+        The whole of what nvcc says of its version.
     root : str
         The toolkit's directory.
     source : {"environment", "path", "conda", "wheels", "system"}
@@ -39,10 +44,13 @@ class CudaToolkit:
     library_dirs : tuple of str
         Existing directories with its libraries.
     curand : str or None
-        The cuRAND library file, if its header exists too. The wheels have no
-        ``libcurand.so``, so link this file by its path.
+        The cuRAND library file, if its header exists too; gpurun does not need it. The
+        wheels have no ``libcurand.so``, and nvcc takes no ``libcurand.so.10`` among its input
+        files: hand its path to the linker (``-Xlinker``).
     missing : tuple of str
-        Headers and libraries that gpurun needs and that were not found.
+        Headers and programs that gpurun needs and that were not found.
+    architectures : tuple of str
+        What nvcc can compile for, such as "sm_90", the oldest first; empty if it does not say.
     """
 
     nvcc: str
@@ -53,6 +61,8 @@ class CudaToolkit:
     library_dirs: tuple[str, ...]
     curand: str | None
     missing: tuple[str, ...]
+    identity: str = ""
+    architectures: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -80,10 +90,10 @@ def _places() -> Iterator[tuple[Path, Source]]:
     yield SYSTEM / "bin" / "nvcc", "system"
 
 
-def _ask_version(nvcc: Path) -> str | None:
+def _ask(nvcc: Path, *arguments: str) -> subprocess.CompletedProcess[str] | None:
     try:
-        said = subprocess.run(
-            [str(nvcc), "--version"],
+        return subprocess.run(
+            [str(nvcc), *arguments],
             capture_output=True,
             encoding="utf-8",
             errors="replace",
@@ -92,53 +102,62 @@ def _ask_version(nvcc: Path) -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    match = re.search(r"release (\d+\.\d+)", said.stdout)
-    return match[1] if said.returncode == 0 and match else None
 
 
-def _folders_named_by(nvcc: Path) -> tuple[list[Path], list[Path], list[Path]]:
+def _interrogate(nvcc: Path) -> dict[str, Any] | None:
+    """Ask nvcc what it is; None if it does not answer."""
+    said = _ask(nvcc, "--version")
+    match = re.search(r"release (\d+\.\d+)", said.stdout) if said else None
+    if said is None or said.returncode != 0 or match is None:
+        return None
+    listed = _ask(nvcc, "--list-gpu-code")
+    names = re.findall(r"^sm_\w+", listed.stdout, re.M) if listed and not listed.returncode else []
+    return {
+        "version": match[1],
+        "identity": " ".join(said.stdout.split()),
+        "architectures": names,
+        **_folders_named_by(nvcc),
+    }
+
+
+def _programs(nvcc: Path, answer: dict[str, Any]) -> list[str]:
+    # The nvcc on PATH may be a script that stays the same when the toolkit is replaced.
+    inner = [os.path.join(top, "bin", "nvcc") for top in answer["tops"]]
+    return [str(nvcc), *(path for path in inner if os.path.isfile(path))]
+
+
+def _folders_named_by(nvcc: Path) -> dict[str, list[str]]:
     """Return the root, include and library folders that nvcc itself would use.
 
     The nvcc on PATH is often a link or a small script far from the toolkit.
     """
-    try:
-        said = subprocess.run(
-            [str(nvcc), "-dryrun", "-E", "-x", "cu", os.devnull],
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=60,
-            check=False,
-        ).stderr
-    except (OSError, subprocess.SubprocessError):
-        return [], [], []
+    said = _ask(nvcc, "-dryrun", "-E", "-x", "cu", os.devnull)
     values: dict[str, str] = {}
-    for line in said.splitlines():
+    for line in said.stderr.splitlines() if said else ():
         match = re.match(r"#\$ (TOP|INCLUDES|SYSTEM_INCLUDES|LIBRARIES)=(.*)", line)
         if match:
             values[match[1]] = match[2]
     quoted = re.compile(r'"(-[IL])?([^"]+)"')
 
-    def folders(name: str) -> list[Path]:
+    def folders(name: str) -> list[str]:
         words = quoted.findall(values.get(name, ""))
-        return [Path(os.path.normpath(word)) for _, word in words if word != "-isystem"]
+        return [os.path.normpath(word) for _, word in words if word != "-isystem"]
 
     top = values.get("TOP", "").strip()
-    return (
-        [Path(os.path.normpath(top))] if top else [],
-        folders("INCLUDES") + folders("SYSTEM_INCLUDES"),
+    return {
+        "tops": [os.path.normpath(top)] if top else [],
+        "includes": folders("INCLUDES") + folders("SYSTEM_INCLUDES"),
         # The stubs are for linking with the driver where there is none.
-        [folder for folder in folders("LIBRARIES") if folder.name != "stubs"],
-    )
+        "libraries": [x for x in folders("LIBRARIES") if os.path.basename(x) != "stubs"],
+    }
 
 
-def _examine(nvcc: Path, version: str, source: Source) -> CudaToolkit:
-    tops, own_includes, own_libraries = _folders_named_by(nvcc)
+def _examine(nvcc: Path, answer: dict[str, Any], source: Source) -> CudaToolkit:
     guesses = [nvcc.resolve().parent.parent, nvcc.absolute().parent.parent]
-    roots = dict.fromkeys(tops or guesses)
+    roots = dict.fromkeys([Path(top) for top in answer["tops"]] or guesses)
     targets = f"targets/{ {'aarch64': 'sbsa'}.get(platform.machine(), platform.machine()) }-linux"
-    includes = {str(folder): None for folder in own_includes if folder.is_dir()}
-    libraries = {str(folder): None for folder in own_libraries if folder.is_dir()}
+    includes = {folder: None for folder in answer["includes"] if os.path.isdir(folder)}
+    libraries = {folder: None for folder in answer["libraries"] if os.path.isdir(folder)}
     for root in roots:
         for below in ("include", f"{targets}/include", "include/cccl", f"{targets}/include/cccl"):
             if (root / below).is_dir():
@@ -146,11 +165,15 @@ def _examine(nvcc: Path, version: str, source: Source) -> CudaToolkit:
         for below in ("lib64", "lib", f"{targets}/lib", f"lib/{platform.machine()}-linux-gnu"):
             if (root / below).is_dir():
                 libraries[str(root / below)] = None
-    missing = [
-        what
-        for what in ("cuda_runtime.h", "curand.h", "thrust/version.h")
-        if not any((Path(folder) / what).is_file() for folder in includes)
-    ]
+
+    def header(name: str) -> bool:
+        return any((Path(folder) / name).is_file() for folder in includes)
+
+    missing = [] if header("cuda_runtime.h") else ["cuda_runtime.h"]
+    if source == "wheels":
+        # Each of these comes in a wheel of its own.
+        missing += [] if header("crt/host_config.h") else ["crt/host_config.h"]
+        missing += [] if any((root / "nvvm/bin/cicc").is_file() for root in roots) else ["cicc"]
     curand = next(
         (
             str(file)
@@ -160,19 +183,17 @@ def _examine(nvcc: Path, version: str, source: Source) -> CudaToolkit:
         ),
         None,
     )
-    if curand is None:
-        missing.append("libcurand")
-    if "curand.h" in missing:
-        curand = None
     return CudaToolkit(
         nvcc=str(nvcc.absolute()),
-        version=version,
+        version=answer["version"],
         root=str(next(iter(roots))),
         source=source,
         include_dirs=tuple(includes),
         library_dirs=tuple(libraries),
-        curand=curand,
+        curand=curand if header("curand.h") else None,
         missing=tuple(missing),
+        identity=answer["identity"],
+        architectures=tuple(answer["architectures"]),
     )
 
 
@@ -181,7 +202,7 @@ def find_cuda() -> CudaToolkit | None:
 
     Looks at ``CUDA_PATH`` and ``CUDA_HOME``, at nvcc on ``PATH``, in the conda environment, in
     the installed wheels (``site-packages/nvidia/cu13``) and in ``/usr/local/cuda``. A complete
-    toolkit is preferred to one that lacks headers or cuRAND.
+    toolkit is preferred to one that lacks headers or parts of the compiler.
     """
     incomplete: CudaToolkit | None = None
     seen: set[Path] = set()
@@ -189,10 +210,14 @@ def find_cuda() -> CudaToolkit | None:
         if nvcc in seen or not nvcc.is_file():
             continue
         seen.add(nvcc)
-        version = _ask_version(nvcc)
-        if version is None:
+        answer = remembered(
+            ["nvcc", str(nvcc.absolute())],
+            functools.partial(_interrogate, nvcc),
+            functools.partial(_programs, nvcc),
+        )
+        if answer is None:
             continue
-        toolkit = _examine(nvcc, version, source)
+        toolkit = _examine(nvcc, answer, source)
         if toolkit.complete:
             return toolkit
         incomplete = incomplete or toolkit

@@ -85,6 +85,7 @@ def test_every_variable_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             "GPURUN_VERBOSE": "yes",
             "GPURUN_QUIET": "0",
             "GPURUN_DIRECTORY": "Mein Ordner",
+            "GPURUN_CUDA_ARCH": "sm_90a;8.6, 90 compute_120",
         }
     )
     assert read == config.Settings(
@@ -96,6 +97,7 @@ def test_every_variable_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         verbose=True,
         quiet=False,
         directory=tmp_path / "Mein Ordner",
+        cuda_arch=("sm_86", "sm_90", "sm_90a", "sm_120"),
     )
 
 
@@ -115,6 +117,8 @@ def test_sizes(text: str, expected: int) -> None:
         ("CACHE_MAX_BYTES", "-1", "number of bytes"),
         ("CACHE_MAX_BYTES", "1e9", "number of bytes"),
         ("DEVICE", "tpu", "gpurun devices"),
+        ("CUDA_ARCH", "hopper", "names such as sm_90"),
+        ("CUDA_ARCH", "sm_9", "names such as sm_90"),
         ("SEED", "-1", "[0, 2**64)"),
         ("SEED", str(2**64), "[0, 2**64)"),
         ("SEED", "1.5", "[0, 2**64)"),

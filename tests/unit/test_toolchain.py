@@ -7,6 +7,7 @@ import os
 import pickle
 import shlex
 import sys
+import types
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,6 +57,7 @@ for word in "$@"; do
   case "$word" in
     --version) echo {shlex.quote(version)}; exit 0;;
     -dumpmachine) echo x86_64-linux-gnu; exit 0;;
+    -print-prog-name=*) echo cc1plus; exit 0;;
     -fsyntax-only) cat > /dev/null; exit 0;;
     "-###") echo {shlex.quote(native)} >&2; exit 0;;
   esac
@@ -406,12 +408,23 @@ def test_preprocess_failure(tools: Tools, folder: Path) -> None:
 # -- finding the CUDA toolkit ---------------------------------------------------------
 
 
-def toolkit(tools: Tools, root: Path, *, version: str = "13.0", curand: bool = True) -> Path:
+def toolkit(
+    tools: Tools,
+    root: Path,
+    *,
+    version: str = "13.0",
+    curand: bool = True,
+    lacks: str = "",
+) -> Path:
     """A toolkit with nvcc, headers and libraries; returns its nvcc."""
-    for name in ("cuda_runtime.h", "cccl/thrust/version.h", "curand.h" if curand else "x.h"):
+    headers = ("cuda_runtime.h", "cccl/nv/target", "crt/host_config.h")
+    for name in (*headers, "curand.h" if curand else "x.h"):
         file = root / "include" / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("")
+        if name != lacks:
+            file.write_text("#if __GNUC__ > 15\n#if (__clang_major__ >= 21) || 0\n")
+    if lacks != "cicc":
+        tools.script(str(root / "nvvm" / "bin" / "cicc"), "exit 0")
     (root / "lib").mkdir()
     if curand:
         (root / "lib" / "libcurand.so.10").write_text("")
@@ -506,15 +519,34 @@ def test_complete_toolkit_is_preferred(
     tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_PATH", str(tmp_path / "a"))
-    toolkit(tools, tmp_path / "a", curand=False)
+    toolkit(tools, tmp_path / "a", lacks="cuda_runtime.h")
     found = find_cuda()
     assert found is not None
-    assert (found.complete, found.curand) == (False, None)
-    assert found.missing == ("curand.h", "libcurand")
+    assert not found.complete
+    assert found.missing == ("cuda_runtime.h",)
     (tools.folder / "nvcc").symlink_to(toolkit(tools, tmp_path / "b"))
     found = find_cuda()
     assert found is not None
     assert (found.complete, found.source) == (True, "path")
+
+
+def test_curand_is_not_needed(tools: Tools, tmp_path: Path) -> None:
+    (tools.folder / "nvcc").symlink_to(toolkit(tools, tmp_path / "a", curand=False))
+    found = find_cuda()
+    assert found is not None
+    assert (found.complete, found.curand) == (True, None)
+
+
+@pytest.mark.parametrize("lacks", ["crt/host_config.h", "cicc"])
+def test_wheels_that_are_not_all_there(
+    tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacks: str
+) -> None:
+    toolkit(tools, tmp_path / "nvidia" / "cu13", lacks=lacks)
+    spec = types.SimpleNamespace(submodule_search_locations=(str(tmp_path / "nvidia"),))
+    monkeypatch.setattr(toolchain_cuda.importlib.util, "find_spec", lambda name: spec)
+    found = find_cuda()
+    assert found is not None
+    assert found.missing == (lacks,)
 
 
 @pytest.mark.parametrize("body", ["exit 1", "echo hello", "kill -KILL $$"])
