@@ -31,7 +31,7 @@ if (view.n_delays == 0)
 run_kernel<<<1, 1, 0, gpurun::cuda::stream()>>>();
 {% else %}
 // As many blocks as may have work; those without a spike end at once
-const dim3 grid((unsigned int)std::min(view.n_sources, 256), (unsigned int)std::min(view.n_delays, 256));
+const dim3 grid((unsigned int)std::min((view.n_sources + 7) / 8, 256), (unsigned int)std::min(view.n_delays, 256));
 run_kernel<<<grid, 128, 0, gpurun::cuda::stream()>>>();
 {% endif %}
 GPURUN_LAUNCHED({{codeobj_name}});

@@ -101,4 +101,4 @@ class CUDAStandaloneDevice(cpu.CPPStandaloneDevice):
         unit = sources.files["model.cpp"]
         sources.files["model.cpp"] = unit.replace('#include "memory.h"\n', "")
         sources.files.update(device_sources(self, self.model_description))
-        sources.units.append("model.cu")
+        sources.cuda_units.append("model.cu")

@@ -69,6 +69,8 @@ class Sources:
     files: dict[str, str] = field(default_factory=dict)
     #: Files compiled on their own: the unit and the user's additional sources.
     units: list[str] = field(default_factory=list)
+    #: Those for nvcc.
+    cuda_units: list[str] = field(default_factory=list)
 
 
 def _tame(text: str) -> str:

@@ -291,7 +291,7 @@ class _Describer:
         }
         description = Description(
             manifest=Manifest(
-                backend="cpu",
+                backend="cuda" if device.is_cuda else "cpu",
                 brian2=metadata.version("brian2"),
                 gpurun=metadata.version("gpurun"),
                 variables=tuple(self.infos),

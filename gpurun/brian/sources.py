@@ -63,6 +63,16 @@ def compiler_options(
     return (*flags, *_FLAGS), tuple(link_flags)
 
 
+def _cuda_flags(flags: tuple[str, ...]) -> tuple[str, ...]:
+    """nvcc's own flags, to fit those of the C++ compiler."""
+    chosen = ["-diag-suppress", "177"]  # variables that generated code does not use
+    if "-ffp-contract=off" in flags:
+        chosen.append("-fmad=false")
+    if {"-ffast-math", "-Ofast"} & set(flags):
+        chosen += ["-ftz=true", "-prec-div=false", "-prec-sqrt=false"]
+    return tuple(chosen)
+
+
 def library_code(
     sources: Sources,
     writer: SourceCollector,
@@ -97,6 +107,8 @@ def library_code(
         flags=flags,
         link_flags=link_flags,
         include_dirs=tuple(dict.fromkeys(str(path.parent) for path in external)),
+        cuda_units=tuple(sources.cuda_units),
+        cuda_flags=_cuda_flags(flags) if sources.cuda_units else (),
     )
     if user_headers or external:
         # What these files include is part of the model, wherever it lies
