@@ -96,7 +96,7 @@ void all_to_host() {
 }
 
 bool write(size_t id, int64_t first, int64_t count, const void* source, bool source_on_device) {
-    if (!mirrored(id)) return false;
+    if (!mirrored(id) || mirrors()[id].host_reads) return false;
     Mirror& mirror = mirrors()[id];
     const gpurun_view view = host_view(id);
     const bool whole = first == 0 && count == view.rows;

@@ -134,6 +134,7 @@ struct Mirror {
     void (*point)(void* data) = nullptr;  // tells the kernels where it is
     bool written = false;                 // by kernels
     bool clock = false;                   // the host and the device advance it, each its own
+    bool host_reads = false;              // in the loop: of clocks
     int recorder = -1;
     int64_t columns = 0;  // of a matrix: elements of a row
     Buffer memory;
@@ -261,22 +262,26 @@ __device__ inline void for_each_arrival_in_order(const PathwayView& p, Effect ef
     }
 }
 
+// The first of ascending `values` that is not below a limit.
+__device__ inline int32_t first_not_below(const int32_t* values, int32_t count, int32_t limit) {
+    int32_t low = 0, high = count;
+    while (low < high) {
+        const int32_t middle = (low + high) / 2;
+        if (values[middle] < limit)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 // Copies the present spikes of the pathway's sources to its ring, as the newest. One block.
 __device__ inline void push_spikes(const PathwayView& p, const int32_t* events, int32_t count) {
     __shared__ int32_t limits[2];
-    if (threadIdx.x < 2) {
+    if (threadIdx.x < 2)
         // Events are in ascending order
-        const int32_t wanted = p.first_source + (threadIdx.x ? p.n_sources : 0);
-        int32_t low = 0, high = count;
-        while (low < high) {
-            const int32_t middle = (low + high) / 2;
-            if (events[middle] < wanted)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        limits[threadIdx.x] = low;
-    }
+        limits[threadIdx.x] = first_not_below(
+            events, count, p.first_source + (threadIdx.x ? p.n_sources : 0));
     __syncthreads();
     const int64_t next = *p.position + 1;
     int32_t* const spikes = p.ring + next % p.slots * (p.n_sources + 1);
@@ -289,6 +294,42 @@ __device__ inline void push_spikes(const PathwayView& p, const int32_t* events, 
         *p.position = next;
     }
 }
+
+// ---------------------------------------------------------------- sums over synapses
+
+// The synapses of each target, in ascending order, and where those of the next one begin.
+struct TargetsView {
+    const int32_t* first;
+    const int32_t* synapses;
+};
+
+class Targets {
+    Buffer first, synapses;
+
+public:
+    TargetsView prepare(const int32_t* targets, int64_t n_synapses, int32_t first_target,
+                        int32_t n_targets) {
+        std::vector<int32_t> begins(size_t(n_targets) + 1, 0), sorted;
+        const auto within = [&](int64_t s) {
+            return targets[s] >= first_target && targets[s] - first_target < n_targets;
+        };
+        for (int64_t s = 0; s < n_synapses; s++)
+            if (within(s)) begins[size_t(targets[s] - first_target) + 1]++;
+        for (size_t t = 0; t < size_t(n_targets); t++) begins[t + 1] += begins[t];
+        sorted.resize(size_t(begins.back()));
+        std::vector<int32_t> next(begins);
+        for (int64_t s = 0; s < n_synapses; s++)
+            if (within(s)) sorted[size_t(next[size_t(targets[s] - first_target)]++)] = int32_t(s);
+        first.upload(begins);
+        synapses.upload(sorted);
+        return {first.as<int32_t>(), synapses.as<int32_t>()};
+    }
+
+    void release() {
+        first.release();
+        synapses.release();
+    }
+};
 
 // ---------------------------------------------------------------- events
 
@@ -306,6 +347,18 @@ __device__ inline int32_t rank_in_block(bool event, int32_t* total) {
     }
     *total = sum;
     return before + __popc(votes & ((1u << lane) - 1));
+}
+
+// Where in a list of events those of the elements from `start` to before `stop` stand.
+struct EventRange {
+    int32_t first, last;
+};
+
+__device__ inline EventRange events_within(const int32_t* events, int32_t count, int32_t start,
+                                           int32_t stop, int32_t n_elements) {
+    // All of them, in whatever order
+    if (start == 0 && stop == n_elements) return {0, count};
+    return {first_not_below(events, count, start), first_not_below(events, count, stop)};
 }
 
 // Puts the events of all blocks side by side, in order. `parts` holds block_size places for each

@@ -55,6 +55,7 @@ std::vector<Mirror>& mirrors() {
         m[{{entry.id}}].point = [](void* data) { point_to({{entry.pointer}}, data); };
         m[{{entry.id}}].written = {{"true" if entry.written else "false"}};
         m[{{entry.id}}].clock = {{"true" if entry.clock else "false"}};
+        m[{{entry.id}}].host_reads = {{"true" if entry.host_reads else "false"}};
         m[{{entry.id}}].recorder = {{entry.recorder}};
         m[{{entry.id}}].columns = {{entry.columns}};
         {% endfor %}

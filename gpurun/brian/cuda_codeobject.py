@@ -56,6 +56,12 @@ def depends_on_order(code: str | list[str]) -> bool:
     return bool(written_indices(code) - {"_idx"})
 
 
+def mentions(code: str | list[str], name: str) -> bool:
+    """Whether `name` stands in generated code."""
+    text = code if isinstance(code, str) else "\n".join(code)
+    return re.search(rf"\b{re.escape(name)}\b", text) is not None
+
+
 def _array_name(variable: Any) -> str:
     return str(get_device().get_array_name(variable))
 
@@ -80,7 +86,7 @@ class RecordingCUDACodeGenerator(CUDACodeGenerator):
         # A function's own data (a TimedArray's values) is an array like others
         names = [line.split(" = ")[1].rstrip(";") for line in pointers]
         support = [text for text in support if "__CUDA_ARCH__" not in text or "{" in text]
-        defines = [*(f"#define _namespace{name} _ptr_{name}" for name in names), *defines]
+        support = [*(f"#define _namespace{name} _ptr_{name}" for name in names), *support]
         return defines, [], support, functions, []
 
 
@@ -103,13 +109,19 @@ class GpurunCUDACodeObject(CPPStandaloneCodeObject):
             "array_name": _array_name,
             "writes_array": writes_array,
             "depends_on_order": depends_on_order,
+            "mentions": mentions,
         },
         templates_dir=("",),
     )
     generator_class = RecordingCUDACodeGenerator
 
+    #: The code object whose C++ prepares this one's runs on the host.
+    on_host: Any = None
+
     def run_block(self, block: str) -> None:
-        if block == "run":
+        if block == "before_run" and self.on_host is not None:
+            self.on_host.run_block(block)
+        elif block == "run":
             get_device().main_queue.append((f"{block}_code_object", (self,)))
         elif getattr(self.code, f"{block}_cu_file").strip():
             get_device().main_queue.append((f"{block}_code_object", (self,)))

@@ -7,13 +7,9 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
-import numpy as np
 from brian2.codegen.generators.cpp_generator import c_data_type
 from brian2.core.clocks import EventClock
-from brian2.core.variables import ArrayVariable, Constant
-from brian2.monitors.ratemonitor import PopulationRateMonitor
-from brian2.monitors.spikemonitor import EventMonitor
-from brian2.monitors.statemonitor import StateMonitor
+from brian2.core.variables import ArrayVariable, Constant, DynamicArrayVariable
 from brian2.parsing.rendering import CPPNodeRenderer
 
 from gpurun.brian.cuda_codeobject import GpurunCUDACodeObject
@@ -24,8 +20,12 @@ from gpurun.brian.writes import variables_written_by
 HEADERS = ("mirrors.h", "device.h", "device.cu", "philox.h", "own_stream.h")
 
 _ID = re.compile(r"%ID\((\w+)\)%")
+_RECORDER = re.compile(r"%RECORDER\((\w+)\)%")
+# What a code object keeps in device memory beyond variables
+_OWNED = re.compile(r"^gpurun::cuda::\w+ (\w+);$", re.MULTILINE)
 _STREAM = re.compile(r"%STREAM\((.*?)\)%(?=\s)")
 _DRAWS = "own_stream"
+_MONITORS = ("spikemonitor", "statemonitor", "ratemonitor")
 
 
 @dataclass
@@ -37,6 +37,7 @@ class Array:
     c_type: str
     written: bool = False
     clock: bool = False
+    host_reads: bool = False
     recorder: int = -1
     columns: int = 0
 
@@ -70,6 +71,13 @@ class _Emitter:
             array_name(entry.c_name): number for number, entry in enumerate(description.table)
         }
         self.arrays: dict[int, Array] = {}
+        #: What monitors record, by the counters that say how much.
+        self.recorders: dict[int, list[Any]] = {}
+        for codeobj in self.codeobjs:
+            if codeobj.template_name in _MONITORS:
+                counter = self.number(codeobj.variables["N"])
+                recorded = self.recorders.setdefault(counter, [])
+                recorded += [v for v in _recorded(codeobj) if v not in recorded]
 
     # -- arrays -----------------------------------------------------------------
 
@@ -98,7 +106,8 @@ class _Emitter:
         for clock in self.device.clocks:
             for name in ("t", "timestep", "dt", "times"):
                 if name in clock.variables:
-                    self.add(self.device.get_array_name(clock.variables[name]))
+                    array = self.add(self.device.get_array_name(clock.variables[name]))
+                    array.host_reads = True
         text = "\n".join(unit.kernels for unit in units)
         for name in self.ids:
             if re.search(rf"\b_ptr{_joint(name)}{name}\b", text):
@@ -107,31 +116,17 @@ class _Emitter:
             self.arrays[number].clock = True
             self.arrays[number].written = False
 
-    def recorders(self) -> list[dict[str, Any]]:
-        """What monitors record, and the counters that say how much."""
+    def add_recorders(self) -> list[dict[str, Any]]:
+        """Let what monitors record know its counter."""
         found = []
-        for _, monitor in sorted(self.device.recorded_objects.items()):
-            if not isinstance(monitor, EventMonitor | StateMonitor | PopulationRateMonitor):
-                continue
-            counter = self.number(monitor.variables["N"])
-            records = sorted(
-                {
-                    self.number(variable)
-                    for variable in monitor.variables.values()
-                    if isinstance(variable, ArrayVariable)
-                    and variable.dynamic
-                    and variable in self.device.arrays
-                }
-                & set(self.arrays)
-            )
-            if counter not in self.arrays:
-                continue
-            for number in records:
-                self.arrays[number].recorder = len(found)
-                info = self.description.manifest.variables[number]
-                if info.kind == "dynamic2d":
-                    self.arrays[number].columns = int(np.size(monitor.record))
-            found.append({"counter": counter, "records": records})
+        for counter, variables in self.recorders.items():
+            numbers = sorted(self.number(variable) for variable in variables)
+            for variable in variables:
+                array = self.arrays[self.number(variable)]
+                array.recorder = len(found)
+                if variable.ndim == 2:
+                    array.columns = int(variable.size[1])
+            found.append({"counter": counter, "records": numbers})
         return found
 
     # -- code -------------------------------------------------------------------
@@ -147,6 +142,8 @@ class _Emitter:
             ),
             text,
         )
+        recorders = list(self.recorders)
+        text = _RECORDER.sub(lambda match: str(recorders.index(self.ids[match[1]])), text)
         return _ID.sub(lambda match: str(self.ids[match[1]]), text)
 
     def units(self) -> list[Unit]:
@@ -171,7 +168,7 @@ class _Emitter:
     def emit(self) -> str:
         units = self.units()
         self.add_arrays(units)
-        recorders = self.recorders()
+        recorders = self.add_recorders()
         arrays = [self.arrays[number] for number in sorted(self.arrays)]
         clocks = []
         for clock in sorted(self.device.clocks, key=lambda clock: clock.name):
@@ -202,12 +199,21 @@ class _Emitter:
                 recorders=recorders,
                 clocks=clocks,
                 releases=[
-                    f"gpurun_unit_{unit.number}::events.release();"
+                    f"gpurun_unit_{unit.number}::{name}.release();"
                     for unit in units
-                    if "gpurun::cuda::Events events;" in unit.kernels
+                    for name in _OWNED.findall(unit.kernels)
                 ],
             )
         )
+
+
+def _recorded(codeobj: Any) -> list[Any]:
+    """The variables of a monitor that grow."""
+    return [
+        variable
+        for _, variable in sorted(codeobj.variables.items())
+        if isinstance(variable, DynamicArrayVariable) and variable.owner.name == codeobj.owner.name
+    ]
 
 
 def _constants(codeobj: Any) -> str:
