@@ -15,6 +15,7 @@ from gpurun.brian.cuda_codeobject import (
 )
 from gpurun.brian.cuda_emit import device_functions, device_sources
 from gpurun.brian.emit import Sources
+from gpurun.brian.random_functions import adopt_binomials
 
 
 class CUDAStandaloneDevice(cpu.CPPStandaloneDevice):
@@ -54,6 +55,7 @@ class CUDAStandaloneDevice(cpu.CPPStandaloneDevice):
         # brian2 asks for the default class before it comes here
         default = codeobj_class in (None, self.code_object_class())
         if template_name in LOOP_TEMPLATES and default:
+            adopt_binomials(variables)
             codeobj_class = GpurunCUDACodeObject
             if template_name == "synapses":
                 codeobj_class = GpurunCUDAAtomicsCodeObject
@@ -63,7 +65,8 @@ class CUDAStandaloneDevice(cpu.CPPStandaloneDevice):
                     "first_source": int(owner.source.start),
                     "n_sources": int(owner.source.stop - owner.source.start),
                 }
-        return super().code_object(
+        make = super().code_object
+        codeobj = make(
             owner,
             name,
             abstract_code,
@@ -74,6 +77,28 @@ class CUDAStandaloneDevice(cpu.CPPStandaloneDevice):
             template_kwds=template_kwds,
             **kwds,
         )
+        if template_name == "spatialstateupdate" and default:
+            # brian2's own C++ prepares the matrices; what it would do in a step is never called
+            profiling, self.enable_profiling = self.enable_profiling, False
+            codeobj.on_host = make(
+                owner,
+                f"{codeobj.name}_on_host",
+                abstract_code,
+                dict(variables),
+                template_name,
+                variable_indices,
+                codeobj_class=self.code_object_class(),
+                template_kwds=template_kwds,
+                **kwds,
+            )
+            self.enable_profiling = profiling
+        return codeobj
+
+    def draws_random(self, name: str) -> bool:
+        codeobj = self.code_objects[name]
+        if isinstance(codeobj, GpurunCUDACodeObject):
+            return "own_stream()" in codeobj.code.cu_file
+        return super().draws_random(name)
 
     # -- generating -------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from brian2.devices.device import get_device
 from brian2cuda.cuda_generator import CUDACodeGenerator
 
 from gpurun.brian.codeobject import assigned
+from gpurun.brian.cuda_random import register_random_functions
 
 #: Templates of what runs in every time step.
 LOOP_TEMPLATES = frozenset(
@@ -136,3 +137,4 @@ class GpurunCUDAAtomicsCodeObject(GpurunCUDACodeObject):
 
 codegen_targets.add(GpurunCUDACodeObject)
 codegen_targets.add(GpurunCUDAAtomicsCodeObject)
+register_random_functions(GpurunCUDACodeObject)
