@@ -113,6 +113,7 @@ struct Control {
     // of those clocks (each has a bit, known by where its time step is)
     void (*clocks_set)() = nullptr;
     void (*step_done)(unsigned int due) = nullptr;
+    void (*loop_done)() = nullptr;
     unsigned int (*bit_of_clock)(const int64_t* timestep) = nullptr;
     double duration = -1.0;        // replaces the script's duration unless negative
     double duration_or(double scripted) const { return duration >= 0 ? duration : scripted; }

@@ -369,6 +369,7 @@ GPURUN_EXPORT int32_t gpurun_open(const char* project_directory, int32_t device)
         gpurun::cuda::open(device, {gpurun::view_of, gpurun::resize_of});
         gpurun::control().clocks_set = device >= 0 ? gpurun::cuda::clocks_set : nullptr;
         gpurun::control().step_done = device >= 0 ? gpurun::cuda::step_done : nullptr;
+        gpurun::control().loop_done = device >= 0 ? gpurun::cuda::wait_for_loop : nullptr;
         gpurun::control().bit_of_clock = gpurun::bit_of_clock;
         {% endif %}
         return GPURUN_OK;
@@ -640,6 +641,8 @@ GPURUN_EXPORT int32_t gpurun_write_results(const char* directory) {
 GPURUN_EXPORT void gpurun_close() {
     if (!gpurun::allocated) return;
     {% if cuda %}
+    gpurun::baseline.clear();
+    gpurun::interrupted.clear();
     gpurun::cuda::close();
     {% endif %}
     {% for entry in table if entry.kind == "array" or entry.kind == "static" %}

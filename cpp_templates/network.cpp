@@ -125,6 +125,9 @@ void Network::run(const double duration, void (*report_func)(const double, const
                 break;
             }
         }
+        // What was started has to be done before the time is taken
+        if (control.loop_done)
+            control.loop_done();
     }
     catch (...)
     {

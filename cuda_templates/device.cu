@@ -158,6 +158,8 @@ void end_loop(bool good) {
     if (good) wait();
 }
 
+void wait_for_loop() { wait(); }
+
 void empty_queues() {
     use_card();
     for (Pathway* pathway : pathways()) pathway->empty();

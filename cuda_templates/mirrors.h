@@ -46,6 +46,7 @@ void end_loop(bool good);
 // Within it: the host has set its clocks; a step is done, with which clocks being due (by bits).
 void clocks_set();
 void step_done(unsigned int due);
+void wait_for_loop();
 
 // Spikes under way are forgotten.
 void empty_queues();
