@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import importlib.metadata
-import importlib.util
 import os
 import platform
 import re
@@ -20,13 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from gpurun import nvml, toolchain
+from gpurun import nvml, toolchain, toolchain_nvcc
 from gpurun.cache import Cache
 from gpurun.config import settings
 from gpurun.errors import GpurunError
+from gpurun.toolchain_nvcc import WHEELS, pip_install
 
-CUDA_EXECUTION = False  # whether this version of gpurun can run a model on a card
-_TOOLKIT = '"cuda-toolkit[nvcc,cudart,curand,cccl,profiler,crt,nvvm]==13.0.2"'
 _GIB = 1024**3
 
 Backend = Literal["cpu", "cuda"]
@@ -69,7 +67,7 @@ def examine() -> list[Finding]:
         *_packages(),
         *_cpu(),
         *_compiler(),
-        *cuda_findings(),
+        *cuda_findings(compiles=True),
         _cache(),
     ]
 
@@ -82,14 +80,6 @@ def usable(findings: list[Finding], backend: Backend) -> bool:
 def exit_status(findings: list[Finding]) -> int:
     """Return 0, plus 1 if the CUDA backend and 2 if the CPU backend is not usable."""
     return (not usable(findings, "cuda")) + 2 * (not usable(findings, "cpu"))
-
-
-def pip_install(requirement: str) -> str:
-    """Return the command that installs a package where this gpurun runs."""
-    python = sys.executable
-    if importlib.util.find_spec("pip") is None and shutil.which("uv"):
-        return f"uv pip install --python {python} {requirement}"
-    return f"{python} -m pip install {requirement}"
 
 
 # -- Python and its packages ---------------------------------------------------------
@@ -190,17 +180,22 @@ def _compile_problem() -> str | None:
 # -- CUDA backend --------------------------------------------------------------------
 
 
-def cuda_findings(index: int | None = None) -> list[Finding]:
-    """Look for what the CUDA backend needs beside the C++ compiler.
+def cuda_findings(index: int | None = None, *, compiles: bool = False) -> list[Finding]:
+    """Look for what the CUDA backend needs beside the C++ compiler of the CPU backend.
 
     Parameters
     ----------
     index : int, optional
         The CUDA index of the card that is wanted; any card by default.
+    compiles : bool, optional
+        Also compile something, which takes a second.
     """
     snapshot = nvml.snapshot()
     toolkit = toolchain.find_cuda()
-    findings = [_toolkit(toolkit), _driver(snapshot, toolkit)]
+    findings = [_toolkit(toolkit)]
+    if toolkit is not None and toolkit.complete:
+        findings.append(_host_compiler(toolkit, compiles))
+    findings.append(_driver(snapshot, toolkit))
     findings += [_card(card) for card in snapshot.cards]
     indices = [card.cuda_index for card in snapshot.cards if card.cuda_index is not None]
     if snapshot.driver_version and snapshot.problem:
@@ -211,18 +206,48 @@ def cuda_findings(index: int | None = None) -> list[Finding]:
         findings.append(
             Finding("cards", f"there is no card cuda:{index}, only {there}", False, ("cuda",))
         )
-    if not CUDA_EXECUTION:
-        version = importlib.metadata.version("gpurun")
-        detail = (
-            f"gpurun {version} does not run models on NVIDIA cards yet, whatever is installed; "
-            "use --device cpu"
-        )
-        findings.append(Finding("CUDA backend", detail, False, ("cuda",)))
     return findings
 
 
+def _host_compiler(toolkit: toolchain.CudaToolkit, compiles: bool) -> Finding:
+    name = "compiler for nvcc"
+    try:
+        host = toolchain_nvcc.host_compiler(toolkit)
+    except GpurunError as error:
+        return Finding(name, error.message, False, ("cuda",), error.fields.get("fix", ""))
+    detail = f"{host.family} {host.version} ({' '.join(host.command)})"
+    if compiles and (problem := _cuda_compile_problem()):
+        return Finding(name, f"{detail}, but nvcc fails: {problem}", False, ("cuda",))
+    return Finding(name, detail)
+
+
+def _cuda_compile_problem() -> str | None:
+    """Compile a library with host and device code, load it and call it; needs no card."""
+    with tempfile.TemporaryDirectory(prefix="gpurun-doctor-") as folder:
+        Path(folder, "answer.cpp").write_text("int half_of(int n) { return n / 2; }\n")
+        Path(folder, "answer.cu").write_text(
+            "int half_of(int);\n__global__ void kernel(int* p) { *p = 1; }\n"
+            'extern "C" __attribute__((visibility("default"))) int answer(int n)\n'
+            "{ if (n < 0) kernel<<<1, 1>>>(nullptr); return half_of(n) + 40; }\n"
+        )
+        library = Path(folder, "answer.so")
+        try:
+            compiler = toolchain_nvcc.find_nvcc()
+            toolchain_nvcc.compile_cuda_shared(
+                [Path("answer.cpp"), Path("answer.cu")],
+                library,
+                architectures=toolchain_nvcc.architectures(compiler.toolkit)[-1:],
+                cwd=Path(folder),
+                compiler=compiler,
+            )
+            value = ctypes.CDLL(str(library)).answer(4)
+        except (GpurunError, OSError) as error:
+            return str(error)
+    return None if value == 42 else f"a test function returned {value} instead of 42"
+
+
 def _toolkit(toolkit: toolchain.CudaToolkit | None) -> Finding:
-    fix = pip_install(_TOOLKIT)
+    fix = pip_install(WHEELS)
     if toolkit is None:
         return Finding("CUDA toolkit", "no nvcc was found", False, ("cuda",), fix)
     detail = f"{toolkit.version} ({toolkit.nvcc})"

@@ -14,11 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gpurun import nvml
+from gpurun import nvml, toolchain
 from gpurun.config import architecture_number, settings
 from gpurun.errors import BuildError, ToolchainError
-from gpurun.toolchain import Compilation, Compiler, compile_with, find_cxx, identify_cxx
-from gpurun.toolchain_cuda import CudaToolkit, find_cuda
+from gpurun.toolchain import Compilation, Compiler, CudaToolkit, compile_with, identify_cxx
 
 #: Exactly one release, because nvlink refuses parts of several.
 WHEELS = '"cuda-toolkit[nvcc,cudart,cccl,crt,nvvm]==13.0.2"'
@@ -79,7 +78,7 @@ def find_nvcc() -> CudaCompiler:
         There is no complete toolkit, or no C++ compiler that it accepts. The message says
         what to install.
     """
-    toolkit = find_cuda()
+    toolkit = toolchain.find_cuda()
     if toolkit is None or not toolkit.complete:
         fix = pip_install(WHEELS)
         what = "no CUDA toolkit (nvcc) was found"
@@ -121,7 +120,7 @@ def host_compiler(toolkit: CudaToolkit) -> Compiler:
     ToolchainError
         None that nvcc accepts was found.
     """
-    found = find_cxx()
+    found = toolchain.find_cxx()
     newest = newest_host_compilers(toolkit).get(found.family)
     if newest is None or _major(found) <= newest:
         return found
@@ -154,7 +153,7 @@ def cuda_problem() -> str | None:
     """
     if problem := nvml.snapshot().problem:
         return problem
-    toolkit = find_cuda()
+    toolkit = toolchain.find_cuda()
     if toolkit is None:
         return "there is a card, but no CUDA toolkit (nvcc) to compile for it"
     if not toolkit.complete:

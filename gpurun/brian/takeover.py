@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from brian2.devices import device_module
 from brian2.devices.device import all_devices
 
 from gpurun.brian.cpu import CPPStandaloneDevice
-from gpurun.brian.facade import cpu_device
-from gpurun.config import configure
+from gpurun.brian.facade import backend_device, backend_devices, choose_backend
+from gpurun.config import configure, parse_device
 
 TAKEN_OVER = ("cpp_standalone", "cuda_standalone")
 
@@ -28,12 +29,13 @@ class Takeover:
 
     @property
     def standalone_used(self) -> bool:
-        return cpu_device.defaultclock is not None
+        return any(device.defaultclock is not None for device in backend_devices())
 
     def finish(self) -> None:
         """Close the session and give the device names back. Builds nothing."""
-        cpu_device.reinit()
-        cpu_device.interrupts_raise = False
+        for device in backend_devices():
+            device.reinit()
+        CPPStandaloneDevice.interrupts_raise = False
         for name, device in self._replaced.items():
             if device is None:
                 all_devices.pop(name, None)
@@ -53,7 +55,8 @@ def install(
     Parameters
     ----------
     device : str
-        As in :func:`gpurun.config.parse_device`.
+        As in :func:`gpurun.config.parse_device`. A card means the CUDA backend, whichever of
+        the two the script names.
     directory : str or None
         Overrides the scripts' build directory.
     seed : int or None
@@ -71,14 +74,18 @@ def install(
     if seed is not None:
         changes["seed"] = seed
     configure(**changes)
-    cpu_device.interrupts_raise = True
+    with suppress(ImportError):
+        # Registers its own device, which must not happen later
+        import brian2cuda.device  # noqa: F401
+    CPPStandaloneDevice.interrupts_raise = True
+    standin = backend_device(choose_backend(parse_device(device).kind))
     replaced: dict[str, Any] = {}
     for name in TAKEN_OVER:
         replaced[name] = all_devices.get(name)
-        all_devices[name] = cpu_device
+        all_devices[name] = standin
     active = device_module.active_device
     if any(active is previous for previous in replaced.values() if previous is not None):
-        device_module.active_device = cpu_device
+        device_module.active_device = standin
     return Takeover(replaced)
 
 

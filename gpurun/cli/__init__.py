@@ -1,4 +1,4 @@
-"""The command line: ``gpurun SCRIPT``, ``gpurun devices | cache | doctor``.
+"""The command line: ``gpurun SCRIPT``, ``gpurun build | devices | cache | doctor``.
 
 Nothing heavy is imported before it is known what is asked for.
 """
@@ -58,7 +58,7 @@ def _dispatch(words: Sequence[str]) -> int:
 
         print(f"gpurun {version('gpurun')}")
         return 0
-    if command.action == "run":
+    if command.action in ("run", "build"):
         from gpurun.cli import runner
 
         return runner.run(command)

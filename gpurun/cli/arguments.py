@@ -9,10 +9,11 @@ from typing import Any
 from gpurun.config import DeviceSpec, parse_device
 from gpurun.errors import ConfigError, GpurunError
 
-SUBCOMMANDS = ("devices", "cache", "doctor")
+SUBCOMMANDS = ("build", "devices", "cache", "doctor")
 
 USAGE = """\
 usage: gpurun [options] SCRIPT [script arguments]
+       gpurun build [options] SCRIPT [script arguments]
        gpurun devices
        gpurun cache list | prune [--max-size SIZE] [--older-than TIME] | clear
        gpurun doctor
@@ -28,6 +29,8 @@ options (before SCRIPT):
   --device auto|cpu|cuda|N|cuda:N
                     where to compute; N is the number of a card (default: auto).
                     This option alone may also stand after SCRIPT.
+  --arch LIST       compile CUDA code for these cards, such as sm_80,sm_90
+                    (default: the cards of this machine)
   --directory PATH  write the generated sources to PATH and keep them
   --seed N          seed the random numbers of a script that does not do so itself
   --no-cache        compile even if this model was compiled before
@@ -36,14 +39,20 @@ options (before SCRIPT):
   --version         show the version
   -h, --help        show this text
 
-Everything after SCRIPT, except --device, belongs to the script, and so does
-everything after "--". A script that is called "devices", "cache" or "doctor"
-is run with "gpurun ./devices".
+"gpurun build" runs the script up to where its first model is compiled, and no
+further; the model is in the cache then. It needs no card: with --arch or
+--device cuda it builds for cards that are elsewhere. Both options may also
+stand after SCRIPT.
+
+Everything else after SCRIPT belongs to the script, and so does everything after
+"--". A script that is called "build", "devices", "cache" or "doctor" is run with
+"gpurun ./devices".
 
 examples:
   gpurun train.py --device 0 --epochs 3    the script gets --epochs 3
   gpurun train.py -- --device 0            the script gets --device 0
   gpurun --seed 1 --quiet train.py > results.txt
+  gpurun build train.py --arch sm_90       where the jobs run later, nothing is compiled
 """
 )
 
@@ -54,7 +63,8 @@ _FLAGS = {
     "--quiet": ("quiet", True),
     "-q": ("quiet", True),
 }
-_VALUES = ("--device", "--directory", "--seed")
+_VALUES = ("--device", "--directory", "--seed", "--arch")
+_SETTINGS = {"--arch": "cuda_arch"}
 
 
 class UsageError(GpurunError, ValueError):
@@ -67,7 +77,7 @@ class Command:
 
     Attributes
     ----------
-    action : {"help", "version", "devices", "cache", "doctor", "run"}
+    action : {"help", "version", "devices", "cache", "doctor", "build", "run"}
         What to do.
     changes : dict
         Settings that were given as options, for :func:`gpurun.config.configure`.
@@ -101,8 +111,13 @@ def parse(words: Sequence[str]) -> Command:
     ConfigError
         An option has no usable value.
     """
-    changes: dict[str, Any] = {}
     own, rest, protected = _split(list(words))
+    action = "run"
+    if rest[:1] == ["build"] and not protected:
+        action = "build"
+        more, rest, protected = _split(rest[1:])
+        own += more
+    changes: dict[str, Any] = {}
     position = 0
     while position < len(own):
         word = own[position]
@@ -119,7 +134,7 @@ def parse(words: Sequence[str]) -> Command:
             if not equals:
                 value = own[position]
                 position += 1
-            changes[name.removeprefix("--")] = value
+            changes[_SETTINGS.get(name, name.removeprefix("--"))] = value
     if changes.get("verbose") and changes.get("quiet"):
         raise UsageError("--verbose and --quiet exclude each other: give one of them.")
     for this, other in (("verbose", "quiet"), ("quiet", "verbose")):
@@ -130,12 +145,15 @@ def parse(words: Sequence[str]) -> Command:
     spec = None if device is None else _device(device)
     if not rest:
         raise UsageError(f"no script was given.\n{USAGE.rstrip()}")
-    if rest[0] in SUBCOMMANDS and not protected:
+    if rest[0] in SUBCOMMANDS and not protected and action == "run":
         return Command(rest[0], changes, spec, None, tuple(rest[1:]))
-    arguments, late = _take_device(rest[1:], protected)
-    if late is not None:
-        spec = _device(late, after_script=True)
-    return Command("run", changes, spec, rest[0], tuple(arguments))
+    late_options = ("--device",) if action == "run" else ("--device", "--arch")
+    arguments, late = _take(late_options, rest[1:], protected)
+    if "--device" in late:
+        spec = _device(late["--device"], after_script=True)
+    if "--arch" in late:
+        changes["cuda_arch"] = late["--arch"]
+    return Command(action, changes, spec, rest[0], tuple(arguments))
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str], bool]:
@@ -165,43 +183,57 @@ def _split(words: list[str]) -> tuple[list[str], list[str], bool]:
     return words[:position], words[position:], False
 
 
-_EXAMPLES = {"--device": "--device cpu", "--directory": "--directory build", "--seed": "--seed 1"}
+_EXAMPLES = {
+    "--device": "--device cpu",
+    "--directory": "--directory build",
+    "--seed": "--seed 1",
+    "--arch": "--arch sm_90",
+}
 
 
-def _take_device(words: list[str], protected: bool) -> tuple[list[str], str | None]:
-    """Take ``--device X`` out of the script's arguments, and the first ``--``."""
+def _take(
+    options: tuple[str, ...], words: list[str], protected: bool
+) -> tuple[list[str], dict[str, str]]:
+    """Take `options` and their values out of the script's arguments, and the first ``--``."""
     if protected:
-        return words, None
+        return words, {}
     kept: list[str] = []
-    device: str | None = None
+    taken: dict[str, str] = {}
     position = 0
     while position < len(words):
         word = words[position]
         if word == "--":
             kept.extend(words[position + 1 :])
             break
-        if word == "--device":
+        name, equals, value = word.partition("=")
+        if word in options:
             if position + 1 == len(words) or words[position + 1].startswith("--"):
-                raise UsageError(f"--device needs a value, such as --device cpu.{_FOR_THE_SCRIPT}")
-            device = words[position + 1]
+                raise UsageError(
+                    f"{word} needs a value, such as {_EXAMPLES[word]}.{_for_the_script(word)}"
+                )
+            taken[word] = words[position + 1]
             position += 2
             continue
-        if word.startswith("--device="):
-            device = word.partition("=")[2]
+        if equals and name in options:
+            taken[name] = value
         else:
             kept.append(word)
         position += 1
-    return kept, device
+    return kept, taken
 
 
-_FOR_THE_SCRIPT = (
-    " To give the script an option of this name, put it after '--': gpurun SCRIPT -- --device ..."
-)
+def _for_the_script(option: str) -> str:
+    return (
+        " To give the script an option of this name, put it after '--': "
+        f"gpurun SCRIPT -- {option} ..."
+    )
 
 
 def _device(text: str, *, after_script: bool = False) -> DeviceSpec:
     try:
         return parse_device(text)
     except ConfigError as error:
-        message = f"--device: {error.message}" + (_FOR_THE_SCRIPT if after_script else "")
+        message = f"--device: {error.message}" + (
+            _for_the_script("--device") if after_script else ""
+        )
         raise ConfigError(message, **error.fields) from None

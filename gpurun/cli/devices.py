@@ -8,10 +8,10 @@ import platform
 from gpurun import nvml
 from gpurun.cli.wording import say
 from gpurun.config import DeviceSpec
-from gpurun.errors import DeviceUnavailableError
+from gpurun.errors import ConfigError, DeviceUnavailableError
 
 
-def choose(device: DeviceSpec, *, quiet: bool) -> str:
+def choose(device: DeviceSpec, *, quiet: bool, doing: str = "running on") -> str:
     """Return the device that a script will run on.
 
     Parameters
@@ -20,6 +20,8 @@ def choose(device: DeviceSpec, *, quiet: bool) -> str:
         What was asked for.
     quiet : bool
         Do not mention that ``auto`` came down to the CPU.
+    doing : str, optional
+        How to mention it.
 
     Raises
     ------
@@ -27,6 +29,7 @@ def choose(device: DeviceSpec, *, quiet: bool) -> str:
         A card was asked for and cannot be used; the message says what is missing.
     """
     from gpurun import doctor
+    from gpurun.toolchain_nvcc import cuda_problem
 
     if device.kind == "cpu":
         return "cpu"
@@ -42,15 +45,40 @@ def choose(device: DeviceSpec, *, quiet: bool) -> str:
                 lines.append(f"    to mend it: {finding.fix}")
         lines.append("'gpurun doctor' checks everything; '--device cpu' needs no card.")
         raise DeviceUnavailableError("\n".join(lines), device=str(device))
-    # Asking for the toolkit too would take longer than the answer is worth here.
-    problem = nvml.snapshot().problem
-    if problem is None and not doctor.CUDA_EXECUTION:
-        problem = "this version of gpurun does not run models on NVIDIA cards yet"
+    problem = cuda_problem()
     if problem is None:
-        return "auto"
+        return "cuda"
     if not quiet:
-        say(f"running on the CPU ({problem})")
+        say(f"{doing} the CPU ({problem})")
     return "cpu"
+
+
+def choose_for_build(device: DeviceSpec, architectures: tuple[str, ...], *, quiet: bool) -> str:
+    """Return the device that a script is built for, which need not be there.
+
+    Parameters
+    ----------
+    device : DeviceSpec
+        What was asked for.
+    architectures : tuple of str
+        What was asked for with ``--arch``.
+    quiet : bool
+        See :func:`choose`.
+
+    Raises
+    ------
+    ConfigError
+        Architectures of cards for a model of the CPU.
+    """
+    if device.kind == "cpu" and architectures:
+        raise ConfigError(
+            f"--arch {','.join(architectures)} is about cards; it does not go with --device cpu.",
+            name="cuda_arch",
+            value=architectures,
+        )
+    if device.kind == "cuda" or architectures:
+        return "cuda"
+    return choose(device, quiet=quiet, doing="building for")
 
 
 def show() -> int:

@@ -1,4 +1,7 @@
-"""``gpurun SCRIPT``: takes Brian2's standalone devices over and runs the script."""
+"""``gpurun SCRIPT``: takes Brian2's standalone devices over and runs the script.
+
+``gpurun build SCRIPT`` is the same, up to the end of the first build.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import contextlib
 import os
 import time
 import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -26,6 +30,19 @@ this script does not use Brian2's standalone mode, so gpurun did not speed it up
   and this after the last run(...):
       device.build(run=False)
       device.run(run_args={...})    # once per stimulus"""
+
+
+class _Built(SystemExit):
+    """The script has built its model, and shall do no more."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(0)
+        self.name = name
+
+
+def _stop_after_build(event: events.Event) -> None:
+    if isinstance(event, events.BuildFinished):
+        raise _Built(event.name)
 
 
 class _Takeover(Protocol):
@@ -51,7 +68,14 @@ def run(command: Command) -> int:
     settings = configure(**changes)
     path = Path(command.script)
     script.check(path)
-    device = devices.choose(parse_device(settings.device), quiet=settings.quiet)
+    building = command.action == "build"
+    wanted = parse_device(settings.device)
+    if building:
+        # An architecture of the environment does not say that a card is meant
+        named = settings.cuda_arch if "cuda_arch" in changes else ()
+        device = devices.choose_for_build(wanted, named, quiet=settings.quiet)
+    else:
+        device = devices.choose(wanted, quiet=settings.quiet)
     clashes = find_clashes(path)
     for clash in clashes:
         say(f"warning: {clash}")
@@ -64,6 +88,8 @@ def run(command: Command) -> int:
     inheritance = children.Inheritance(changes, device, directory, seed, str(tally.relay))
 
     ending = _Ending(tally, display, quiet=settings.quiet)
+    if building:
+        ending.unsubscribe_from(events.subscribe(_stop_after_build))
     # At the very end: threads and exit functions of the script may still run models.
     atexit.register(ending)
     module = script.become_main(command.script, command.arguments)
@@ -74,6 +100,11 @@ def run(command: Command) -> int:
         ending.takeover = takeover.install(device=device, directory=directory, seed=seed)
         children.pass_on(inheritance)
         script.execute(module)
+    except _Built as built:
+        ending.built = True
+        if not settings.quiet:
+            say(f"the model {built.name[:12]} is in the cache, built for {device}")
+        return 0
     except SystemExit as end:
         return script.exit_status(end.code)
     except KeyboardInterrupt as interrupt:
@@ -89,6 +120,10 @@ def run(command: Command) -> int:
         for clash in clashes:
             say(f"this may be because of {clash.path.name}; see the warning at the start.")
         return 1
+    if building:
+        say("error: the script has ended without building a model")
+        ending.built = True
+        return 1
     return 0
 
 
@@ -100,6 +135,7 @@ class _Ending:
         self.module: types.ModuleType | None = None
         self.interrupted = False
         self.failed = False
+        self.built = False  # and nothing else was wanted
         self._standalone_used = False
         self._tally = tally
         self._display = display
@@ -107,6 +143,10 @@ class _Ending:
         self._pid = os.getpid()
         self._started = time.perf_counter()
         self._unsubscribe = [events.subscribe(tally), events.subscribe(display)]
+
+    def unsubscribe_from(self, end: Callable[[], None]) -> None:
+        """Call `end` at the end, too."""
+        self._unsubscribe.append(end)
 
     def __call__(self) -> None:
         if os.getpid() != self._pid:
@@ -127,7 +167,7 @@ class _Ending:
                 self._say_goodbye()
 
     def _say_goodbye(self) -> None:
-        if self._quiet or self.takeover is None:
+        if self._quiet or self.takeover is None or self.built:
             return
         worked = self._tally.runs or self._tally.builds
         if worked or self._standalone_used:

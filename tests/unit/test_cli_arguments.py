@@ -118,3 +118,46 @@ def test_bad_device(value: str, after: bool) -> None:
     with pytest.raises(ConfigError, match=r"--device: .*expected 'auto'") as info:
         parse(line)
     assert ("-- --device" in str(info.value)) == after
+
+
+# -- gpurun build --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "device", "arch", "arguments"),
+    [
+        ("build train.py", None, None, ""),
+        ("build train.py --arch sm_90", None, "sm_90", ""),
+        ("build train.py --arch=sm_90 --device cuda x", DeviceSpec("cuda"), "sm_90", "x"),
+        ("build --arch sm_80 train.py --arch sm_90", None, "sm_90", ""),
+        ("--arch sm_80 build train.py", None, "sm_80", ""),
+        ("build train.py -- --arch sm_90", None, None, "--arch sm_90"),
+        ("build --quiet -- train.py --device 0", None, None, "--device 0"),
+    ],
+)
+def test_build(line: str, device: DeviceSpec | None, arch: str | None, arguments: str) -> None:
+    command = parse(line.split())
+    assert (command.action, command.script) == ("build", "train.py")
+    assert command.device == device
+    assert command.changes.get("cuda_arch") == arch
+    assert command.changes.get("quiet", False) == ("--quiet" in line)
+    assert command.arguments == tuple(arguments.split())
+
+
+def test_arch_after_the_script_is_the_scripts_own_unless_it_is_only_built() -> None:
+    command = parse(["train.py", "--arch", "resnet"])
+    assert command.arguments == ("--arch", "resnet")
+    assert command.changes == {}
+
+
+def test_build_alone_and_a_script_of_that_name() -> None:
+    with pytest.raises(UsageError, match="no script"):
+        parse(["build"])
+    assert parse(["./build"]).action == "run"
+    assert parse(["--", "build"]).script == "build"
+    assert parse(["build", "build"]).script == "build"
+
+
+def test_arch_needs_a_value() -> None:
+    with pytest.raises(UsageError, match=r"--arch sm_90.*gpurun SCRIPT -- --arch"):
+        parse(["build", "train.py", "--arch"])

@@ -282,10 +282,10 @@ def test_auto_says_that_it_is_the_cpu(gpurun: CommandLine) -> None:
 def test_cuda_without_a_card_is_refused_before_the_script_runs(gpurun: CommandLine) -> None:
     name = gpurun.script("print('ran')")
     for device in ("cuda", "0", "cuda:3"):
-        done = gpurun(name, "--device", device)
+        done = gpurun(name, "--device", device, CUDA_VISIBLE_DEVICES="")
         assert done.returncode == 2
         assert done.stdout == ""
-        assert "does not run models on NVIDIA cards yet" in done.stderr
+        assert f"--device {'cuda:0' if device == '0' else device} cannot be used" in done.stderr
         assert "gpurun doctor" in done.stderr
 
 
@@ -362,3 +362,42 @@ def test_console_script() -> None:
     from importlib.metadata import version
 
     assert done.stdout == f"gpurun {version('gpurun')}\n"
+
+
+# -- gpurun build --------------------------------------------------------------------
+
+BUILDS = """
+import atexit, sys
+from gpurun import events
+from gpurun.brian import takeover
+print("argv", sys.argv[1:], takeover.installed["device"])
+atexit.register(print, "at exit")
+events.emit(events.BuildStarted("0123456789abcdef"))
+events.emit(events.BuildFinished("0123456789abcdef", 2.0, 1.5, cached=False))
+print("ran")
+"""
+
+
+def test_build_stops_when_the_model_is_there(gpurun: CommandLine) -> None:
+    name = gpurun.script(BUILDS)
+    done = gpurun("build", name, "x", "--arch", "sm_90,8.0")
+    assert done.returncode == 0
+    assert done.stdout == "argv ['x'] cuda\nat exit\n"
+    assert "the model 0123456789ab is in the cache, built for cuda" in done.stderr
+    assert "no run was finished" not in done.stderr
+    quiet = gpurun("--quiet", "build", "--device", "cpu", name)
+    assert (quiet.returncode, quiet.stderr) == (0, "")
+    assert quiet.stdout == "argv [] cpu\nat exit\n"
+
+
+def test_build_of_a_script_without_a_model(gpurun: CommandLine) -> None:
+    done = gpurun("build", "--device", "cpu", gpurun.script("print('nothing')"))
+    assert done.returncode == 1
+    assert "ended without building a model" in done.stderr
+
+
+def test_bad_architectures_are_refused_before_the_script_runs(gpurun: CommandLine) -> None:
+    done = gpurun("build", gpurun.script(BUILDS), "--arch", "hopper")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "names such as sm_90" in done.stderr

@@ -16,8 +16,8 @@ from gpurun.cache import Cache
 from gpurun.cli import devices
 from gpurun.cli.arguments import UsageError
 from gpurun.cli.cache import parse_age
-from gpurun.config import DeviceSpec, configure, settings
-from gpurun.errors import BuildError, DeviceUnavailableError, ToolchainError
+from gpurun.config import DeviceSpec, configure, parse_device, settings
+from gpurun.errors import BuildError, ConfigError, DeviceUnavailableError, ToolchainError
 
 CARD = nvml.Card(0, 0, "NVIDIA H100", "GPU-1", 80 << 30, 20 << 30, 60 << 30)
 DRIVER = nvml.Snapshot("580.65", (13, 0), (CARD,), None)
@@ -38,11 +38,11 @@ class Machine:
         compiler = toolchain.Compiler("/usr/bin/c++", "gcc", "12.2.0", "gcc", ("/usr/bin/c++",))
         self.set(doctor, "_import_problem", None)
         self.set(doctor, "_compile_problem", None)
+        self.set(doctor, "_cuda_compile_problem", None)
         self.set(doctor, "_has_nvidia_hardware", True)
         self.set(toolchain, "find_cxx", compiler)
         self.set(toolchain, "find_cuda", TOOLKIT)
         self.set(nvml, "snapshot", DRIVER)
-        patch.setattr(doctor, "CUDA_EXECUTION", True)
 
     def set(self, module: object, name: str, result: object) -> None:
         def answer(*_: object, **__: object) -> object:
@@ -74,14 +74,27 @@ def test_everything_is_there(machine: Machine, capsys: pytest.CaptureFixture[str
     assert "CPU backend:  usable\nCUDA backend: usable\n" in text
 
 
-def test_this_version_says_that_it_has_no_cuda_backend(
-    machine: Machine, capsys: pytest.CaptureFixture[str]
+def test_compiler_that_nvcc_does_not_accept(
+    machine: Machine, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    machine.patch.setattr(doctor, "CUDA_EXECUTION", False)
+    (tmp_path / "crt").mkdir()
+    (tmp_path / "crt" / "host_config.h").write_text("#if __GNUC__ > 11\n")
+    machine.set(toolchain, "find_cuda", replace(TOOLKIT, include_dirs=(str(tmp_path),)))
+    machine.patch.setenv("CXX", "c++")
     status, text = report(capsys)
     assert status == 1
-    assert "does not run models on NVIDIA cards yet" in text
-    assert "CUDA backend: not usable (see CUDA backend)" in text
+    assert "accepts gcc up to version 11, but the C++ compiler is gcc 12.2.0" in text
+    assert "to mend it: export CXX=g++-11" in text
+    assert "CUDA backend: not usable (see compiler for nvcc)" in text
+
+
+def test_nvcc_that_does_not_work(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    machine.set(doctor, "_cuda_compile_problem", "no cicc")
+    status, text = report(capsys)
+    assert status == 1
+    assert "gcc 12.2.0 (/usr/bin/c++), but nvcc fails: no cicc" in text
+    # Starting a script does not wait for it.
+    assert devices.choose(DeviceSpec("cuda", 0), quiet=False) == "cuda:0"
 
 
 def test_no_driver(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
@@ -116,7 +129,10 @@ def test_hidden_cards(machine: Machine, capsys: pytest.CaptureFixture[str]) -> N
 
 @pytest.mark.parametrize(
     ("toolkit", "said"),
-    [(None, "no nvcc was found"), (replace(TOOLKIT, missing=("curand.h",)), "without curand.h")],
+    [
+        (None, "no nvcc was found"),
+        (replace(TOOLKIT, missing=("cuda_runtime.h",)), "without cuda_runtime.h"),
+    ],
 )
 def test_toolkit(
     machine: Machine,
@@ -128,7 +144,7 @@ def test_toolkit(
     status, text = report(capsys)
     assert status == 1
     assert said in text
-    assert '"cuda-toolkit[nvcc,cudart,curand,cccl,profiler,crt,nvvm]==13.0.2"' in text
+    assert '"cuda-toolkit[nvcc,cudart,cccl,crt,nvvm]==13.0.2"' in text
 
 
 def test_no_compiler(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
@@ -230,7 +246,7 @@ def test_cpu_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_cuda_with_all_that_it_needs(machine: Machine) -> None:
     assert devices.choose(DeviceSpec("cuda", 0), quiet=False) == "cuda:0"
-    assert devices.choose(DeviceSpec("auto"), quiet=False) == "auto"
+    assert devices.choose(DeviceSpec("auto"), quiet=False) == "cuda"
 
 
 def test_cuda_says_what_doctor_says(machine: Machine) -> None:
@@ -269,9 +285,42 @@ def test_auto_tells_why_in_one_line(machine: Machine, capsys: pytest.CaptureFixt
     assert devices.choose(DeviceSpec("auto"), quiet=True) == "cpu"
     assert capsys.readouterr().err == ""
     machine.set(nvml, "snapshot", DRIVER)
-    machine.patch.setattr(doctor, "CUDA_EXECUTION", False)
+    machine.set(toolchain, "find_cuda", None)
     assert devices.choose(DeviceSpec("auto"), quiet=False) == "cpu"
-    assert "this version of gpurun does not run models on" in capsys.readouterr().err
+    assert "(there is a card, but no CUDA toolkit (nvcc) to compile for it)" in (
+        capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    ("device", "architectures", "expected"),
+    [
+        ("cpu", (), "cpu"),
+        ("cuda", (), "cuda"),
+        ("cuda:5", (), "cuda"),
+        ("auto", ("sm_90",), "cuda"),
+        ("auto", (), "cpu"),
+    ],
+)
+def test_a_build_needs_no_card(
+    machine: Machine,
+    capsys: pytest.CaptureFixture[str],
+    device: str,
+    architectures: tuple[str, ...],
+    expected: str,
+) -> None:
+    machine.set(nvml, "snapshot", NO_DRIVER)
+    spec = parse_device(device)
+    assert devices.choose_for_build(spec, architectures, quiet=False) == expected
+    said = capsys.readouterr().err
+    assert ("building for the CPU (no NVIDIA driver" in said) == (
+        not architectures and device == "auto"
+    )
+
+
+def test_architectures_do_not_go_with_the_cpu() -> None:
+    with pytest.raises(ConfigError, match=r"--arch sm_80,sm_90 .* --device cpu"):
+        devices.choose_for_build(DeviceSpec("cpu"), ("sm_80", "sm_90"), quiet=False)
 
 
 def test_devices(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
