@@ -14,7 +14,7 @@ from brian2.parsing.rendering import CPPNodeRenderer
 
 from gpurun.brian.cuda_codeobject import GpurunCUDACodeObject
 from gpurun.brian.manifest import Description
-from gpurun.brian.writes import variables_written_by
+from gpurun.brian.writes import owned_by, variables_written_by
 
 #: Files of ``cuda_templates/`` that are part of every model as they are.
 HEADERS = ("mirrors.h", "device.h", "device.cu", "philox.h", "own_stream.h")
@@ -212,7 +212,7 @@ def _recorded(codeobj: Any) -> list[Any]:
     return [
         variable
         for _, variable in sorted(codeobj.variables.items())
-        if isinstance(variable, DynamicArrayVariable) and variable.owner.name == codeobj.owner.name
+        if isinstance(variable, DynamicArrayVariable) and owned_by(variable, codeobj.owner)
     ]
 
 

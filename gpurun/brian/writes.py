@@ -43,7 +43,8 @@ def _array_variables(codeobj: Any) -> set[Any]:
     return {v for v in codeobj.variables.values() if isinstance(v, ArrayVariable)}
 
 
-def _owned_by(variable: Any, owner: Any) -> bool:
+def owned_by(variable: Any, owner: Any) -> bool:
+    """Whether `variable` is one of `owner`'s own, not of what it refers to."""
     try:
         return variable.owner.name == owner.name
     except (ReferenceError, AttributeError):
@@ -74,7 +75,7 @@ def variables_written_by(codeobj: Any) -> set[Any]:
             return {
                 v
                 for v in arrays
-                if (not v.read_only or _owned_by(v, codeobj.owner)) and v.name not in _CONNECTIVITY
+                if (not v.read_only or owned_by(v, codeobj.owner)) and v.name not in _CONNECTIVITY
             }
     written = set(arrays)
     if template.startswith("synapses_create"):
@@ -102,7 +103,7 @@ def event_driven_variables(device: Any, program: Program) -> dict[Any, set[str]]
         for name, variable in synapses.variables.items()
         if isinstance(variable, DynamicArrayVariable)
         and not variable.scalar
-        and _owned_by(variable, synapses)
+        and owned_by(variable, synapses)
         and synapses.variables.indices[name] == "_idx"
     }
     written: set[Any] = set()
@@ -111,7 +112,7 @@ def event_driven_variables(device: Any, program: Program) -> dict[Any, set[str]]
         by_spikes = records_writes(codeobj) and codeobj.template_name == "synapses"
         for variable in variables_written_by(codeobj):
             written.add(variable)
-            if not (by_spikes and _owned_by(variable, codeobj.owner)):
+            if not (by_spikes and owned_by(variable, codeobj.owner)):
                 synaptic.pop(variable, None)
     return {
         variable: pathways
