@@ -27,6 +27,8 @@ DEFAULT_ARCHITECTURES = ("sm_75", "sm_80", "sm_90")
 
 # nvcc writes paths into double quotes of a shell.
 _UNQUOTABLE = re.compile(r'["$`\\]')
+# And it splits the values of options at commas, and takes quotes out of them.
+_NO_VALUE = re.compile(r"""[,'"$`\\]""")
 
 
 @dataclass(frozen=True)
@@ -378,7 +380,7 @@ def _escape(text: str) -> str:
 
 def _host_program(host: Compiler, directory: Path) -> str:
     """The program that nvcc is to call: it takes a path, and no arguments with it."""
-    if len(host.command) == 1 and not _UNQUOTABLE.search(host.path):
+    if len(host.command) == 1 and not _NO_VALUE.search(host.path):
         return host.path
     script = directory / "host-compiler"
     script.write_text(f'#!/bin/sh\nexec {shlex.join(host.command)} "$@"\n', encoding="utf-8")
@@ -395,7 +397,7 @@ class _Links:
 
     def plain(self, path: str | Path) -> str:
         text = str(path)
-        if "," not in text and not _UNQUOTABLE.search(text):
+        if not _NO_VALUE.search(text):
             return text
         link = self._directory / f"link{self._count}{Path(text).suffix}"
         self._count += 1
