@@ -25,7 +25,7 @@
 #include <xmmintrin.h>
 #endif
 
-#define GPURUN_ABI_VERSION 1
+#define GPURUN_ABI_VERSION 2
 
 #if defined(_WIN32)
 #define GPURUN_EXPORT extern "C" __declspec(dllexport)

@@ -427,6 +427,80 @@ GPURUN_EXPORT int32_t gpurun_write(int64_t id, int64_t first, int64_t count, con
     });
 }
 
+// From memory of the card, which `stream` fills (negative: it is ready).
+GPURUN_EXPORT int32_t gpurun_write_device(int64_t id, int64_t first, int64_t count,
+                                          const void* source, int64_t stream) {
+    return gpurun::guarded("write_device", [&] {
+        gpurun::check_id(id);
+        gpurun_view view;
+        gpurun::variables[id].view(gpurun::variables[id], view);
+        if (first < 0 || count < 0 || first + count > view.rows || view.cols != 1)
+            throw gpurun::Failure(std::string(gpurun::variables[id].name) + " has " +
+                                  std::to_string(view.rows) + " elements, cannot write " +
+                                  std::to_string(count) + " from number " + std::to_string(first),
+                                  GPURUN_BAD_ARGUMENT);
+        {% if cuda %}
+        gpurun::cuda::wait_for_stream(source, stream);
+        if (!gpurun::cuda::write(size_t(id), first, count, source, true)) {
+            // The host needs it
+            gpurun::need_on_host(size_t(id));
+            gpurun::cuda::copy_to_host(source, count * view.itemsize,
+                                       static_cast<char*>(view.data) + first * view.itemsize);
+            gpurun::changed_on_host(size_t(id));
+        }
+        gpurun::touch(size_t(id));
+        if (!gpurun::differs.empty()) gpurun::differs[size_t(id)] = 1;
+        return GPURUN_OK;
+        {% else %}
+        (void)source;
+        (void)stream;
+        throw gpurun::Failure("the model runs on the CPU", GPURUN_BAD_ARGUMENT);
+        {% endif %}
+    });
+}
+
+GPURUN_EXPORT int32_t gpurun_count_nonfinite(const void* source, int64_t count, int64_t itemsize,
+                                             int64_t stream, int64_t* found) {
+    return gpurun::guarded("count_nonfinite", [&] {
+        *found = 0;
+        {% if cuda %}
+        gpurun::cuda::wait_for_stream(source, stream);
+        *found = gpurun::cuda::count_nonfinite(source, count, itemsize);
+        {% else %}
+        (void)source;
+        (void)count;
+        (void)itemsize;
+        (void)stream;
+        {% endif %}
+        return GPURUN_OK;
+    });
+}
+
+// Where the elements are in the card's memory, rows side by side.
+GPURUN_EXPORT int32_t gpurun_device_view(int64_t id, gpurun_view* view) {
+    return gpurun::guarded("device_view", [&] {
+        gpurun::check_id(id);
+        {% if cuda %}
+        gpurun::cuda::device_view(size_t(id), *view);
+        return GPURUN_OK;
+        {% else %}
+        (void)view;
+        throw gpurun::Failure("the model runs on the CPU", GPURUN_BAD_ARGUMENT);
+        {% endif %}
+    });
+}
+
+GPURUN_EXPORT int32_t gpurun_copy_to_host(const void* source, int64_t bytes, void* target) {
+    return gpurun::guarded("copy_to_host", [&] {
+        {% if cuda %}
+        gpurun::cuda::copy_to_host(source, bytes, target);
+        {% else %}
+        std::memcpy(target, source, size_t(bytes));
+        {% endif %}
+        return GPURUN_OK;
+    });
+}
+
 GPURUN_EXPORT int32_t gpurun_setup(int32_t again) {
     return gpurun::guarded("setup", [&] {
         gpurun::use_threads();

@@ -115,7 +115,7 @@ bool write(size_t id, int64_t first, int64_t count, const void* source, bool sou
         return true;
     }
     if (source_on_device) {
-        GPURUN_CUDA(cudaMemcpyAsync(to, source, bytes, cudaMemcpyDeviceToDevice, stream()));
+        GPURUN_CUDA(cudaMemcpyAsync(to, source, bytes, cudaMemcpyDefault, stream()));
     } else {
         Context& c = context();
         if (bytes > c.staging_bytes) {
@@ -138,6 +138,81 @@ bool write(size_t id, int64_t first, int64_t count, const void* source, bool sou
     }
     device_changed(id);
     return true;
+}
+
+// ---------------------------------------------------------------- others' memory
+
+void wait_for_stream(const void* source, int64_t stream_of_owner) {
+    use_card();
+    cudaPointerAttributes attributes;
+    GPURUN_CUDA(cudaPointerGetAttributes(&attributes, source));
+    if (attributes.type == cudaMemoryTypeUnregistered)
+        throw Failure("the array is not in the memory of a card", GPURUN_BAD_ARGUMENT);
+    if (stream_of_owner < 0) return;
+    // The numbers 1 and 2 of the array interface are CUDA's own handles of the default streams
+    const cudaStream_t theirs = reinterpret_cast<cudaStream_t>(uintptr_t(stream_of_owner));
+    cudaEvent_t ready = nullptr;
+    GPURUN_CUDA(cudaEventCreateWithFlags(&ready, cudaEventDisableTiming));
+    const cudaError_t recorded = cudaEventRecord(ready, theirs);
+    const cudaError_t waiting =
+        recorded == cudaSuccess ? cudaStreamWaitEvent(stream(), ready, 0) : recorded;
+    cudaEventDestroy(ready);
+    GPURUN_CUDA(waiting);
+}
+
+template <class T>
+__global__ static void count_nonfinite_kernel(const T* values, int64_t count,
+                                              unsigned long long* found) {
+    unsigned long long own = 0;
+    for (int64_t i = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; i < count;
+         i += (int64_t)gridDim.x * blockDim.x)
+        own += isfinite(values[i]) ? 0 : 1;
+    if (own) atomicAdd(found, own);
+}
+
+int64_t count_nonfinite(const void* source, int64_t count, int64_t itemsize) {
+    if (count == 0) return 0;
+    use_card();
+    Buffer counter;
+    counter.reserve(sizeof(unsigned long long));
+    GPURUN_CUDA(cudaMemsetAsync(counter.data(), 0, sizeof(unsigned long long), stream()));
+    const unsigned int blocks = std::min(blocks_for(count), 256u);
+    if (itemsize == 8)
+        count_nonfinite_kernel<double><<<blocks, block_size, 0, stream()>>>(
+            static_cast<const double*>(source), count, counter.as<unsigned long long>());
+    else
+        count_nonfinite_kernel<float><<<blocks, block_size, 0, stream()>>>(
+            static_cast<const float*>(source), count, counter.as<unsigned long long>());
+    GPURUN_LAUNCHED(count_nonfinite_kernel);
+    unsigned long long found = 0;
+    copy_to_host(counter.data(), sizeof found, &found);
+    return int64_t(found);
+}
+
+void device_view(size_t id, gpurun_view& view) {
+    if (!context().is_open) throw Failure("no card is open", GPURUN_BAD_ARGUMENT);
+    use_card();
+    if (!mirrored(id))
+        throw Failure("no kernel uses this variable, so that it is in host memory only",
+                      GPURUN_BAD_ARGUMENT);
+    to_device(id);
+    Mirror& mirror = mirrors()[id];
+    view = host_view(id);
+    if (mirror.recorder >= 0) {
+        view.rows = recorders()[size_t(mirror.recorder)].recorded();
+        if (mirror.columns > 0) view.cols = mirror.columns;
+    }
+    view.data = mirror.memory.data();
+    view.stride = view.cols;
+    view.location = 1;
+    wait();
+}
+
+void copy_to_host(const void* source, int64_t bytes, void* target) {
+    use_card();
+    if (bytes)
+        GPURUN_CUDA(cudaMemcpyAsync(target, source, size_t(bytes), cudaMemcpyDeviceToHost, stream()));
+    wait();
 }
 
 // ---------------------------------------------------------------- the loop

@@ -38,6 +38,12 @@ void all_host_changed();
 // Writes elements where they are needed next. False: nothing was done, the host has to.
 bool write(size_t id, int64_t first, int64_t count, const void* source, bool source_on_device);
 
+// Memory of the card that somebody else fills in `stream` (negative: it is ready) can be read.
+void wait_for_stream(const void* source, int64_t stream);
+int64_t count_nonfinite(const void* source, int64_t count, int64_t itemsize);
+void device_view(size_t id, gpurun_view& view);
+void copy_to_host(const void* source, int64_t bytes, void* target);
+
 // Around the time loop: what kernels use is on the device, what they can write is valid there.
 void begin_loop();
 // Waits, unless something has failed already.

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gpurun.arrays import DeviceArray
 from gpurun.errors import SessionError
 from gpurun.library import HOST_ONLY, Library, RunInfo
 from gpurun.model import Data, Model
@@ -215,7 +216,10 @@ class Instance:
             library.protect(write.number)
             if write.resize:
                 library.resize(write.number, write.values.size)
-            library.write(write.number, write.first, write.values)
+            if write.source is None:
+                library.write(write.number, write.first, write.values)
+            else:
+                library.write_device(write.number, write.first, write.source)
 
     def prepare(self, *, own_stream: bool = True) -> None:
         """Set-up code that depends on overrides, and what is derived from variables.
@@ -313,6 +317,10 @@ class Instance:
             # Before the first step a monitor's matrix does not know its width yet
             return np.empty((0, info.shape[1]), info.numpy_dtype)
         return array.reshape(info.shape) if info.kind == "static" else array
+
+    def device_view(self, number: int) -> DeviceArray:
+        """Elements of a variable in the card's memory."""
+        return self.library.device_view(number, self.model.manifest.variables[number].numpy_dtype)
 
     def baseline_size(self, number: int) -> int:
         """Number of elements a variable has when overrides are applied."""

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from gpurun.arrays import DeviceArray, DeviceSource
 from gpurun.errors import (
     DeviceError,
     DeviceMemoryError,
@@ -97,6 +98,10 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "gpurun_variable": (_int32, [_int64, ctypes.POINTER(_View)]),
     "gpurun_resize": (_int32, [_int64, _int64, _int64]),
     "gpurun_write": (_int32, [_int64, _int64, _int64, _pointer]),
+    "gpurun_write_device": (_int32, [_int64, _int64, _int64, _pointer, _int64]),
+    "gpurun_count_nonfinite": (_int32, [_pointer, _int64, _int64, _int64, ctypes.POINTER(_int64)]),
+    "gpurun_device_view": (_int32, [_int64, ctypes.POINTER(_View)]),
+    "gpurun_copy_to_host": (_int32, [_pointer, _int64, _pointer]),
     "gpurun_setup": (_int32, [_int32]),
     "gpurun_rebuild": (_int32, []),
     "gpurun_baseline": (_int32, [_ids, _int64]),
@@ -441,6 +446,35 @@ class Library:
     def write(self, number: int, first: int, values: np.ndarray) -> None:
         """Copy contiguous `values` (of the variable's dtype) to elements from `first` on."""
         self.call("write", number, first, values.size, values.ctypes.data)
+
+    def write_device(self, number: int, first: int, source: DeviceSource) -> None:
+        """Copy what lies in the card's memory to elements from `first` on."""
+        stream = -1 if source.stream is None else source.stream
+        self.call("write_device", number, first, source.size, source.address, stream)
+
+    def count_nonfinite(self, source: DeviceSource) -> int:
+        """Number of nans and infinities in the card's memory."""
+        found = _int64()
+        stream = -1 if source.stream is None else source.stream
+        self.call(
+            "count_nonfinite",
+            source.address,
+            source.size,
+            source.dtype.itemsize,
+            stream,
+            ctypes.byref(found),
+        )
+        return found.value
+
+    def device_view(self, number: int, dtype: np.dtype[Any]) -> DeviceArray:
+        """The variable's elements in the card's memory, without a copy."""
+        view = _View()
+        self.call("device_view", number, ctypes.byref(view))
+        shape = (view.rows,) if view.cols == 1 else (view.rows, view.cols)
+        return DeviceArray(self, view.data or 0, shape, dtype, self._fetch)
+
+    def _fetch(self, address: int, target: np.ndarray) -> None:
+        self.call("copy_to_host", address, target.nbytes, target.ctypes.data)
 
     def resize(self, number: int, rows: int, columns: int = 1) -> None:
         self.call("resize", number, rows, columns)

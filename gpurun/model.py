@@ -20,7 +20,7 @@ import numpy as np
 from gpurun.errors import SessionError
 
 #: Raised whenever the C boundary or the manifest changes incompatibly.
-ABI_VERSION = 1
+ABI_VERSION = 2
 MANIFEST_FORMAT = 1
 
 

@@ -14,8 +14,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from gpurun.arrays import DeviceSource, device_source, on_device
 from gpurun.errors import (
     AmbiguousVariableError,
+    NonFiniteValueError,
     OverrideError,
     ReadOnlyVariableError,
     ShapeMismatchError,
@@ -74,13 +76,15 @@ class Resolver(Protocol):
 class Write:
     """Write `values` (flat, of the variable's dtype) from element `first` on.
 
-    With `resize` the variable gets the size of `values` first.
+    With `resize` the variable gets the size of `values` first. With a `source` the elements
+    come from a card's memory instead.
     """
 
     number: int
     values: np.ndarray
     first: int = 0
     resize: bool = False
+    source: DeviceSource | None = None
 
 
 def shown(value: Any) -> str:
@@ -213,6 +217,8 @@ class Planner:
     resolver : Resolver or None
     allow_nonfinite : bool or iterable of keys
         Variables that may be given nan or inf.
+    count_nonfinite : callable, optional
+        Number of nans and infinities in a `DeviceSource`; models for the CPU have none.
     """
 
     def __init__(
@@ -222,8 +228,10 @@ class Planner:
         size: Callable[[int], int],
         resolver: Resolver | None,
         allow_nonfinite: bool | Iterable[Any] = False,
+        count_nonfinite: Callable[[DeviceSource], int] | None = None,
     ) -> None:
         self.manifest = manifest
+        self.count_nonfinite = count_nonfinite
         self.index = index
         self.size = size
         self.resolver = resolver
@@ -287,6 +295,31 @@ class Planner:
             error=error,
         )
 
+    def _comes_from_card(self, value: Any) -> bool:
+        return self.manifest.backend == "cuda" and on_device(value)
+
+    def _from_card(
+        self,
+        name: str,
+        value: Any,
+        info: VariableInfo,
+        shape: tuple[int, ...],
+        number: int,
+        first: int,
+    ) -> Write:
+        """A write from memory of the card; such arrays hold bare SI values."""
+        source = device_source(name, value, info.numpy_dtype, shape)
+        checked = info.numpy_dtype.kind == "f" and not self._allows_nonfinite(name)
+        if checked and self.count_nonfinite is not None:
+            bad = self.count_nonfinite(source)
+            if bad:
+                raise NonFiniteValueError(
+                    f"'{name}' was given {bad} value(s) that are nan or infinite. If that is "
+                    "meant, say so with allow_nonfinite=True.",
+                    name=name,
+                )
+        return Write(number, np.empty(0, info.numpy_dtype), first, source=source)
+
     def _variable(self, target: Target, value: Any) -> list[Write]:
         info = self._info(target.name)
         if not info.writable:
@@ -299,6 +332,10 @@ class Planner:
                 f"be set.{hint}",
                 name=target.name,
             )
+        number = self._number(target.name)
+        if self._comes_from_card(value) and info.role != "delay":
+            first, count = target.selection or (0, self.size(number))
+            return [self._from_card(target.name, value, info, (count,), number, first)]
         self._check_unit(target, value, info)
         array = convert(
             target.name,
@@ -306,7 +343,6 @@ class Planner:
             info.numpy_dtype,
             allow_nonfinite=self._allows_nonfinite(target.name),
         )
-        number = self._number(target.name)
         first, count = target.selection or (0, self.size(number))
         if info.role == "delay":
             self._check_delay(target.name, array, count)
@@ -335,6 +371,12 @@ class Planner:
     def _timed_array(self, target: Target, value: Any) -> list[Write]:
         name = self.manifest.timed_arrays[target.name]
         info = self._info(name)
+        if self._comes_from_card(value) and hasattr(value, "get"):
+            number = self._number(name)
+            write = self._from_card(target.name, value, info, info.shape, number, 0)
+            # Python-side reads of the TimedArray need it on the host, too
+            self.timed_arrays[target.name] = np.asarray(value.get()).reshape(info.shape)
+            return [write]
         self._check_unit(target, value, info)
         array = convert(
             target.name,

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gpurun import events
+from gpurun.arrays import DeviceArray
 from gpurun.calls import (
     carried_numbers,
     check_duration,
@@ -375,6 +376,31 @@ class Session:
             name = variable_name(self.model, target)
             return select(target, self._instance.read(self._number(name), view=view))
 
+    def device_view(self, key: Any) -> DeviceArray:
+        """One variable where it is, in the card's memory, without a copy.
+
+        Returns
+        -------
+        DeviceArray
+            Of shape (elements,), or (time steps, elements) for what a StateMonitor records.
+            Valid until the session runs, writes or closes.
+
+        Raises
+        ------
+        UnknownVariableError, AmbiguousVariableError, OverrideError
+        DeviceUnavailableError
+            The model runs on the CPU; use `read`.
+        """
+        with self._exclusive():
+            if self.model.manifest.backend != "cuda":
+                raise DeviceUnavailableError(
+                    "This model runs on the CPU, so that nothing lies in a card's memory. Use "
+                    "session.read(key, view=True).",
+                    device=self.device,
+                )
+            target = resolve(self.model.manifest, key, self.model.resolver)
+            return self._instance.device_view(self._number(variable_name(self.model, target)))
+
     @property
     def t(self) -> float:
         """Model time in seconds."""
@@ -394,6 +420,7 @@ class Session:
             size or self._instance.baseline_size,
             self.model.resolver,
             allow_nonfinite,
+            self._instance.library.count_nonfinite,
         )
 
     def _note(self, writes: list[Write]) -> None:

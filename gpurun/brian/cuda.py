@@ -13,7 +13,7 @@ from gpurun.brian.cuda_codeobject import (
     GpurunCUDAAtomicsCodeObject,
     GpurunCUDACodeObject,
 )
-from gpurun.brian.cuda_emit import device_functions, device_sources
+from gpurun.brian.cuda_emit import device_functions, device_sources, named_arrays
 from gpurun.brian.emit import Sources
 from gpurun.brian.random_functions import adopt_binomials
 
@@ -40,7 +40,7 @@ class CUDAStandaloneDevice(cpu.CPPStandaloneDevice):
     def get_array_name(self, var: Any, access_data: bool = True, prefix: str | None = None) -> str:
         return (prefix or "") + super().get_array_name(var, access_data)
 
-    def code_object(
+    def code_object(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
         owner: Any,
         name: str,
@@ -99,6 +99,14 @@ class CUDAStandaloneDevice(cpu.CPPStandaloneDevice):
         if isinstance(codeobj, GpurunCUDACodeObject):
             return "own_stream()" in codeobj.code.cu_file
         return super().draws_random(name)
+
+    def variables_before_run(self, name: str) -> list[Any]:
+        found = super().variables_before_run(name)
+        codeobj = self.code_objects[name]
+        if not isinstance(codeobj, GpurunCUDACodeObject):
+            return found
+        named = named_arrays(codeobj.code.before_run_cu_file)
+        return [variable for variable in found if self.get_array_name(variable) in named]
 
     # -- generating -------------------------------------------------------------
 

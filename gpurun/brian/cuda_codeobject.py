@@ -64,7 +64,8 @@ def mentions(code: str | list[str], name: str) -> bool:
 
 
 def _array_name(variable: Any) -> str:
-    return str(get_device().get_array_name(variable))
+    device: Any = get_device()
+    return str(device.get_array_name(variable))
 
 
 class RecordingCUDACodeGenerator(CUDACodeGenerator):
@@ -112,7 +113,7 @@ class GpurunCUDACodeObject(CPPStandaloneCodeObject):
             "depends_on_order": depends_on_order,
             "mentions": mentions,
         },
-        templates_dir=("",),
+        templates_dir=("",),  # pyright: ignore[reportArgumentType]
     )
     generator_class = RecordingCUDACodeGenerator
 
@@ -120,12 +121,13 @@ class GpurunCUDACodeObject(CPPStandaloneCodeObject):
     on_host: Any = None
 
     def run_block(self, block: str) -> None:
+        device: Any = get_device()
         if block == "before_run" and self.on_host is not None:
             self.on_host.run_block(block)
         elif block == "run":
-            get_device().main_queue.append((f"{block}_code_object", (self,)))
+            device.main_queue.append((f"{block}_code_object", (self,)))
         elif getattr(self.code, f"{block}_cu_file").strip():
-            get_device().main_queue.append((f"{block}_code_object", (self,)))
+            device.main_queue.append((f"{block}_code_object", (self,)))
             self.before_after_blocks.append(block)
 
 
