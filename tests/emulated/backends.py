@@ -6,10 +6,11 @@ there are settings to try. All of it changes the state of the process, see `isol
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,8 +31,8 @@ class Backend(Protocol):
         """Begin a new script."""
         ...
 
-    def build(self, **options: Any) -> None:
-        """Write and compile what was recorded."""
+    def build(self, settings: str = "", **options: Any) -> None:
+        """Write and compile what was recorded, with these settings of the emulated toolkit."""
         ...
 
     def run(self, settings: str = "", values: Mapping[Any, Any] | None = None) -> str:
@@ -100,8 +101,10 @@ class StandaloneBackend:
         b2.defaultclock.dt = DT * second
         self.runs = 0
 
-    def build(self, **options: Any) -> None:
-        """Write and compile what was recorded."""
+    def build(self, settings: str = "", **options: Any) -> None:
+        """Write and compile what was recorded; see `Backend.build`."""
+        # For nvcc: make inherits the environment
+        os.environ["CUDA_EMULATOR"] = settings
         b2.device.build(directory=str(self.directory), run=False, with_output=False, **options)
 
     def run(self, settings: str = "", values: Mapping[Any, Any] | None = None) -> str:
@@ -110,19 +113,23 @@ class StandaloneBackend:
         name = f"results_{self.runs}"
         environment = {**self.environment, "CUDA_EMULATOR": settings}
         b2.device.run_environment_variables.update(environment)
-        output = self.directory / name / "stdout.txt"
+        results = self.directory / name
+        results.mkdir()
         try:
-            b2.device.run(results_directory=name, with_output=False, run_args=dict(values or {}))
+            with _stderr_to(results / "stderr.txt"):
+                b2.device.run(
+                    results_directory=name, with_output=False, run_args=dict(values or {})
+                )
         except RuntimeError as error:
-            printed = output.read_text(errors="replace") if output.exists() else ""
-            raise RuntimeError(f"{error}\n{printed[-3000:]}") from error
-        return output.read_text(errors="replace")
+            raise RuntimeError(f"{error}\n{_printed(results)[-3000:]}") from error
+        return _printed(results)
 
-    def make(self) -> str:
+    def make(self, settings: str = "") -> str:
         """Compile again what stands in the project, after a change to one of its files."""
         done = subprocess.run(
             ["make", *b2.prefs.devices.cpp_standalone.extra_make_args_unix],
             cwd=self.directory,
+            env={**os.environ, "CUDA_EMULATOR": settings},
             capture_output=True,
             text=True,
             check=False,
@@ -130,3 +137,21 @@ class StandaloneBackend:
         if done.returncode:
             raise RuntimeError(f"make failed:\n{done.stderr[-3000:]}")
         return done.stderr
+
+
+@contextlib.contextmanager
+def _stderr_to(path: Path) -> Generator[None]:
+    """Have this process and those that it starts write their messages into a file."""
+    kept = os.dup(2)
+    with path.open("w") as file:
+        os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _printed(results: Path) -> str:
+    files = [results / "stdout.txt", results / "stderr.txt"]
+    return "".join(one.read_text(errors="replace") for one in files if one.exists())

@@ -23,6 +23,8 @@ class Emulated:
     ----------
     observed : dict of str to dict
         The values for each of the settings.
+    complaints : dict of str to list of str
+        What the emulated toolkit found fault with, for each of the settings.
     templates : set of str
         Where the code that ran on the emulated toolkit came from.
     files : set of str
@@ -30,6 +32,7 @@ class Emulated:
     """
 
     observed: dict[str, Values] = field(default_factory=dict)
+    complaints: dict[str, list[str]] = field(default_factory=dict)
     templates: set[str] = field(default_factory=set)
     files: set[str] = field(default_factory=set)
 
@@ -65,8 +68,13 @@ def on_upstream(
     settings: Sequence[str],
     preferences: Mapping[str, Any],
     changes: Sequence[Change] = (),
+    compiling: str = "",
+    always: str = "",
 ) -> Emulated:
-    """Results on brian2cuda with the emulated toolkit, for each of the `settings`."""
+    """Results on brian2cuda with the emulated toolkit, for each of the `settings`.
+
+    `compiling` are settings while nvcc runs, and `always` is added to all others.
+    """
     backend = upstream.backend()
     backend.start(preferences)
     objects = script()
@@ -74,12 +82,13 @@ def on_upstream(
         backend.build(compile=False)
         for change in changes:
             change.apply(backend)
-        backend.make()
+        backend.make(compiling)
     else:
-        backend.build()
+        backend.build(compiling)
     found = Emulated(templates=upstream.templates_used())
     found.files = {path.stem for path in backend.directory.glob("*.cu")}
     for one in settings:
-        backend.run(one)
+        lines = backend.run(f"{one} {always}").splitlines()
+        found.complaints[one] = [line for line in lines if line.startswith("cuda_emulator:")]
         found.observed[one] = collect(objects)
     return found

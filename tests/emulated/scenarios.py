@@ -76,10 +76,10 @@ def random_numbers_with_many_delays(backend: Backend) -> str:
     """Whether all numbers that 50 synapses with different delays drew are random numbers."""
     backend.start({_CUDA + "parallel_blocks": 4})
     links, *_groups = _random_synapses(5, "0.1*j*ms")
-    backend.build()
+    backend.build("check=on")
     try:
         # Unlike other orders this one does not meet the queue's missing barrier
-        backend.run("order=reverse poison=0xFF")
+        backend.run("order=reverse races=off")
     except RuntimeError as error:
         return f"failed: {error}"
     drawn = links.x[:]
@@ -207,6 +207,31 @@ def queue_of_many_delays(backend: Backend) -> list[str]:
     return found
 
 
+def races_with_many_delays(backend: Backend) -> str:
+    """Whether there are races where neurons spike together and their delays are different."""
+    backend.start()
+    _groups = _random_synapses(5, "0.1*j*ms")
+    backend.build("check=on")
+    return "found" if "race:" in backend.run("order=reverse races=report") else "none"
+
+
+def races_without_atomics(backend: Backend) -> str:
+    """The same for effects on common targets without atomic operations.
+
+    What is looked at here are the targets, and not the queue.
+    """
+    backend.start({_CUDA + "use_atomics": False})
+    source = SpikeGeneratorGroup(10, np.arange(10), np.zeros(10) * ms, name="source")
+    target = NeuronGroup(5, "v : 1", name="target")
+    links = Synapses(source, target, on_pre="v_post += 1", name="links")
+    links.connect()
+    links.delay = "0.1*(1 + int(j < i%5))*ms"
+    run(0.5 * ms)
+    backend.build("check=on")
+    output = backend.run("order=reverse races=report")
+    return "found" if "race:" in output and "of device memory of 40 bytes" in output else "none"
+
+
 SCENARIOS = {
     one.observe.__name__: one
     for one in (
@@ -221,5 +246,7 @@ SCENARIOS = {
         Scenario(some_values_between_runs, [7.5, 8.5, 4.0, 5.0]),
         Scenario(one_threshold_kernel, "compiled"),
         Scenario(queue_of_many_delays, ["40 of 40"] * 3),
+        Scenario(races_with_many_delays, "none"),
+        Scenario(races_without_atomics, "none"),
     )
 }

@@ -36,7 +36,7 @@ int main() {
     OK(cudaMemset(x, 0, 64 * sizeof(int)));
     void* address;
     OK(cudaGetSymbolAddress(&address, variable));
-    k<<<GRID, 64>>>(x, c, x + 63);
+    k<<<GRID, 64, 64>>>(x, c, x + 63);
     SAYS(cudaDeviceSynchronize());
 }
 """
@@ -57,6 +57,8 @@ NO_RACES = [
     (1, f"{T} c[t] = t;"),
     (1, f"{T} x[t] = t; __syncwarp(); const int v = x[t ^ 1]; __syncwarp(); x[t] = v;"),
     (1, "atomicAdd(x, 1);"),
+    (2, f"{T} __shared__ int s[64]; s[t] = t; __syncthreads(); if (s[63 - t] != 63 - t) __trap();"),
+    (2, f"{T} extern __shared__ int s[]; if (t < 1) s[t] = t; __syncthreads(); s[0] == t ? t : 0;"),
     (3, "atomicAdd(&variable, 1); if (threadIdx.x == 64) x[0] = 1;"),
     (2, f"{T} x[0] == 5 ? atomicExch(x + 1, 2) : t;"),
     # A lock that hands over from block to block

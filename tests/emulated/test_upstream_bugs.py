@@ -36,7 +36,7 @@ UPSTREAM: dict[str, tuple[Callable[[Any], bool], str]] = {
         "that all presynaptic neurons use the same ones",
     ),
     "random_numbers_with_many_delays": (
-        lambda seen: seen.endswith("of 50"),
+        lambda seen: seen.startswith("failed") and "illegal access" in seen,
         "the thread's number in the grid indexes the random numbers, of which there are as "
         "many as synapses: other blocks read behind the buffer's end",
     ),
@@ -72,6 +72,16 @@ UPSTREAM: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda seen: seen[0] == "40 of 40" and seen[1] != "40 of 40",
         "CudaSpikeQueue::prepare reads the old number of queues and the semaphores without "
         "a barrier before thread 0 sets the new ones; lanes of one warp get away with it",
+    ),
+    "races_with_many_delays": (
+        lambda seen: seen == "found",
+        "CudaSpikeQueue::release_semaphore opens the lock before its fence, and by a plain "
+        "store, so that the next block may see the queue as it was; and see above",
+    ),
+    "races_without_atomics": (
+        lambda seen: seen == "found",
+        "threads go on to the next neuron's bundle without a barrier, while others still add "
+        "to the same targets",
     ),
 }
 

@@ -108,9 +108,11 @@ void complain_of_race(const Access& before, Kind kind_before, Kind kind, const v
     complain((message + ", in " + present_thread()).c_str());
 }
 
-void look(Cell& cell, Kind kind, const Place& now, uint64_t time, const void* address,
+void look(Cell& cell, Kind kind, const Place& now, uint64_t time, const void* address, bool shared,
           const void* code) {
     const auto conflicts = [&](const Access& before) {
+        // Another block had shared memory of its own, at the same address here
+        if (shared && before.place.block != now.block) return false;
         return before.time && !ordered(before, now);
     };
     if (conflicts(cell.write)) complain_of_race(cell.write, writing, kind, address, code);
@@ -130,7 +132,7 @@ void look(Cell& cell, Kind kind, const Place& now, uint64_t time, const void* ad
     }
 }
 
-void watch_races(const void* address, size_t bytes, Kind kind, const void* code) {
+void watch_races(const void* address, size_t bytes, Kind kind, bool shared, const void* code) {
     Shadow& all = shadow();
     if (all.launch != present_launch()) {
         all.launch = present_launch();
@@ -143,10 +145,10 @@ void watch_races(const void* address, size_t bytes, Kind kind, const void* code)
     const uintptr_t first = uintptr_t(address);
     if (bytes < 4) {
         for (uintptr_t at = first; at < first + bytes; at++)
-            look(all.bytes[at], kind, now, time, address, code);
+            look(all.bytes[at], kind, now, time, address, shared, code);
     } else {
         for (uintptr_t at = first / 4 * 4; at < first + bytes; at += 4)
-            look(all.words[at], kind, now, time, address, code);
+            look(all.words[at], kind, now, time, address, shared, code);
     }
     if (kind == atomically) all.locks[first][now.block] = time;
 }
@@ -164,13 +166,14 @@ void check_access(const void* address, size_t bytes, Kind kind, const void* code
     }
     if (on_own_stack(address)) return;
     const char* name = nullptr;
-    bool known = true;
+    bool known = true, shared = false;
     if (in_arena(address)) {
         if (!is_device_memory(address, bytes))
             device_fault(cudaErrorIllegalAddress, ("illegal access: " + describe_address(address) +
                                                    " (code at " + where(code) + ")")
                                                       .c_str());
     } else if (near_shared_memory(address, &name)) {
+        shared = true;
         if (!is_shared_memory(address, bytes))
             device_fault(cudaErrorIllegalAddress,
                          (std::string("illegal access outside of the shared memory '") + name + "'")
@@ -178,7 +181,7 @@ void check_access(const void* address, size_t bytes, Kind kind, const void* code
     } else {
         known = is_device_memory(address, bytes);  // a variable; anything else is the program's own
     }
-    if (known && options().races != Options::unchecked) watch_races(address, bytes, kind, code);
+    if (known && options().races != Options::unchecked) watch_races(address, bytes, kind, shared, code);
 }
 
 }  // namespace
