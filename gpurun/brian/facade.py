@@ -13,6 +13,7 @@ from typing import Any
 from brian2.devices import device_module
 from brian2.devices.device import Device, all_devices
 
+from gpurun.brian import compiler_flags
 from gpurun.brian.cpu import CPPStandaloneDevice
 from gpurun.config import parse_device, settings
 from gpurun.errors import ConfigError
@@ -82,6 +83,7 @@ class GpurunDevice(Device):
                 f"backend={backend!r} is not known; use one of {', '.join(map(repr, BACKENDS))}.",
                 setting="backend",
             )
+        compiler_flags.install()
         self.backend_device = backend_device(choose_backend(backend))
         # Without a directory the sources of a resident model are of no interest to the user
         kwargs.setdefault("directory", None)

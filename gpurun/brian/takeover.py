@@ -8,6 +8,7 @@ from typing import Any
 from brian2.devices import device_module
 from brian2.devices.device import all_devices
 
+from gpurun.brian import compiler_flags
 from gpurun.brian.cpu import CPPStandaloneDevice
 from gpurun.brian.facade import backend_device, backend_devices, choose_backend
 from gpurun.config import configure, parse_device
@@ -77,6 +78,7 @@ def install(
     with suppress(ImportError):
         # Registers its own device, which must not happen later
         import brian2cuda.device  # noqa: F401
+    compiler_flags.install()
     CPPStandaloneDevice.interrupts_raise = True
     standin = backend_device(choose_backend(parse_device(device).kind))
     replaced: dict[str, Any] = {}

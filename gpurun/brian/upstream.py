@@ -49,6 +49,7 @@ FILES: dict[str, str] = {
     "codegen/generators/cpp_generator.py": "base class: write sets of statements",
     "codegen/generators/base.py": "array_read_write",
     "codegen/templates.py": "Templater.derive",
+    "codegen/cpp_prefs.py": "what it asks a compiler about flags is remembered (compiler_flags.py)",
     "core/variables.py": "VariableView as a key of overrides",
     "input/binomial.py": "PoissonInput's distribution, made adjustable (poisson.py)",
     "input/poissoninput.py": "abstract code that poisson.py rewrites",
