@@ -23,6 +23,10 @@ CUDA, CPP, C, OBJECT = "cuda", "c++", "c", "object"
 _KINDS = {".cu": CUDA, ".cpp": CPP, ".cxx": CPP, ".cc": CPP, ".c": C}
 _KINDS.update({".o": OBJECT, ".obj": OBJECT, ".a": OBJECT, ".so": OBJECT, ".lib": OBJECT})
 _LANGUAGES = {"cu": CUDA, "c++": CPP, "c": C}
+_FAST_MATH = (
+    *("-Ofast", "-ffast-math", "-funsafe-math-optimizations", "-ffinite-math-only"),
+    *("-freciprocal-math", "-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math"),
+)
 # Part of libcuda_emulator.so, or of no use without a card
 # fmt: off
 _OWN_LIBRARIES = frozenset((
@@ -99,8 +103,10 @@ class Compiler:
         for word in rest:
             if word.startswith("-std="):
                 standards.append(word[5:])
-            elif word == "-Ofast":
-                self.host_options.append("-ffast-math")
+            elif word in _FAST_MATH:
+                # nvcc tells its own compiler of device code nothing of this, where a/b stays
+                # a/b, and one compile serves both here.
+                pass
             elif word in ("-I", "-iquote", "-isystem", "-idirafter", "-include", "-D", "-U"):
                 value = next(rest, "")
                 if word in ("-I", "-iquote"):
