@@ -148,11 +148,25 @@ static void setup_tail() {
     {{setup_tail|autoindent}}
 }
 
+{% if cuda %}
+// The card counts the steps as the host does; it has to be told of whatever else happens.
+static Noise noise_on_card;
+static bool card_knows = false;
+
+static void tell_card() {
+    if (card_knows && noise_on_card.seed == noise().seed && noise_on_card.step == noise().step)
+        return;
+    cuda::set_stream_state({noise().seed, noise().step});
+}
+
+{% endif %}
 {% for part in parts %}
 static void part_{{loop.index0}}() {
     using namespace brian;
     {{part.enter|autoindent}}
     {% if cuda %}
+    tell_card();
+    card_knows = false;
     cuda::begin_loop();
     try {
         {{part.network}}.run({{part.duration}}, {{part.report}}, {{part.report_period}});
@@ -161,6 +175,8 @@ static void part_{{loop.index0}}() {
         throw;
     }
     cuda::end_loop(true);
+    noise_on_card = noise();
+    card_knows = true;
     {% else %}
     {{part.network}}.run({{part.duration}}, {{part.report}}, {{part.report_period}});
     {% endif %}
@@ -366,6 +382,7 @@ GPURUN_EXPORT int32_t gpurun_open(const char* project_directory, int32_t device)
         {{code_before_start|autoindent}}
         gpurun::allocate_and_clear();
         {% if cuda %}
+        gpurun::card_knows = false;
         gpurun::cuda::open(device, {gpurun::view_of, gpurun::resize_of});
         gpurun::control().clocks_set = device >= 0 ? gpurun::cuda::clocks_set : nullptr;
         gpurun::control().step_done = device >= 0 ? gpurun::cuda::step_done : nullptr;
@@ -595,9 +612,7 @@ GPURUN_EXPORT int32_t gpurun_seed(uint64_t seed) {
     return gpurun::guarded("seed", [&] {
         for (size_t i = 0; i < brian::_random_generators.size(); i++)
             brian::_random_generators[i].seed((unsigned long)(seed + i));
-        {% if cuda %}
-        gpurun::cuda::seed(seed);
-        {% endif %}
+        gpurun::restart_noise(seed);
         return GPURUN_OK;
     });
 }
@@ -608,6 +623,9 @@ GPURUN_EXPORT int64_t gpurun_random_state(char* buffer, int64_t capacity) {
     std::ostringstream out;
     for (const brian::RandomGenerator& generator : brian::_random_generators)
         gpurun::RandomAccess::write(out, generator);
+    {% if philox %}
+    gpurun::write_noise(out);
+    {% endif %}
     const std::string text = out.str();
     if (buffer && int64_t(text.size()) <= capacity) std::memcpy(buffer, text.data(), text.size());
     return int64_t(text.size());
@@ -618,6 +636,10 @@ GPURUN_EXPORT int32_t gpurun_set_random_state(const char* buffer, int64_t size) 
         std::istringstream in(std::string(buffer, size_t(size)));
         for (brian::RandomGenerator& generator : brian::_random_generators)
             gpurun::RandomAccess::read(in, generator);
+        {% if philox %}
+        if (!gpurun::read_noise(in))
+            throw gpurun::Failure("not a random generator state", GPURUN_BAD_ARGUMENT);
+        {% endif %}
         return GPURUN_OK;
     });
 }

@@ -4,6 +4,7 @@
 {% macro cpp_file() %}
 #include "network.h"
 #include "boundary.h"
+#include "noise.h"
 
 double Network::_last_run_time = 0.0;
 double Network::_last_run_completed_fraction = 0.0;
@@ -109,6 +110,7 @@ void Network::run(const double duration, void (*report_func)(const double, const
             for (size_t i = 0; i < objects.size(); i++)
                 if (due[clock_of[i]] && objects[i].second)
                     objects[i].second();
+            gpurun::noise().step++;
             unsigned int done = 0;
             for (size_t c = 0; c < clocks.size(); c++)
                 if (due[c])

@@ -328,9 +328,12 @@ def noisy(
     return objects
 
 
-def two_runs() -> SimpleNamespace:
-    """Record a script of two runs, 3 and 5 ms, with set-up code between them."""
-    new_script()
+def two_runs(**options: Any) -> SimpleNamespace:
+    """Record a script of two runs, 3 and 5 ms, with set-up code between them.
+
+    `options` are for ``set_device``.
+    """
+    new_script(**options)
     cells = NeuronGroup(
         4,
         "dv/dt = -v/(5*ms) + 0.1*xi/sqrt(ms) : 1\ngain : 1",

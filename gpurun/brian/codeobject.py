@@ -20,9 +20,12 @@ from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 assigned: dict[str, set[Any]] = defaultdict(set)
 
 
-_GENERATOR = "_random_generators["
-# brian2's functions for uniform and normal numbers, as its support code defines them
-_DRAWING = re.compile(r"(\w+)\s*\([^()]*\)\s*\{\s*return brian::_random_generators\[[^;]*;\s*\}")
+_GENERATOR = re.compile(r"_random_generators\[|own_stream\(\)")
+# brian2's functions for uniform and normal numbers, as its support code defines them, and ours
+_DRAWING = re.compile(
+    r"(\w+)\s*\([^()]*\)\s*"
+    r"\{\s*return (?:brian::_random_generators\[|::gpurun::own_stream\(\))[^;]*;\s*\}"
+)
 
 
 def draws_random_numbers(code: str) -> bool:
@@ -32,7 +35,9 @@ def draws_random_numbers(code: str) -> bool:
     """
     rest = _DRAWING.sub("", code)
     names = _DRAWING.findall(code)
-    return _GENERATOR in rest or any(re.search(rf"\b{name}\s*\(", rest) for name in names)
+    return bool(_GENERATOR.search(rest)) or any(
+        re.search(rf"\b{name}\s*\(", rest) for name in names
+    )
 
 
 def records_writes(codeobj: Any) -> bool:

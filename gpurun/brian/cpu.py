@@ -31,7 +31,15 @@ from gpurun.brian.codeobject import GpurunCPPCodeObject, assigned, draws_random_
 from gpurun.brian.emit import Sources, amalgamate, support_files
 from gpurun.brian.keys import BrianResolver
 from gpurun.brian.manifest import Description, describe
+from gpurun.brian.philox_codeobject import (
+    LOOP_TEMPLATES,
+    RNGS,
+    GpurunPhiloxCPPCodeObject,
+    element_headers,
+    numbered_units,
+)
 from gpurun.brian.program import compile_program
+from gpurun.brian.random_functions import adopt_binomials, draws_from_streams
 from gpurun.brian.render import render_model
 from gpurun.brian.run_args import as_overrides, keep_arrays
 from gpurun.brian.sources import SourceCollector, compiler_options, library_code
@@ -39,10 +47,10 @@ from gpurun.brian.static_state import functions_with_state
 from gpurun.build import build_model
 from gpurun.config import settings
 from gpurun.dropin import DropInSession
-from gpurun.errors import NotSupportedError, SessionError
+from gpurun.errors import ConfigError, NotSupportedError, SessionError
 from gpurun.model import Model
 
-_OWN_OPTIONS = ("backend",)
+_OWN_OPTIONS = ("backend", "rng")
 
 
 def _explain_missing_function(error: BaseException) -> None:
@@ -76,6 +84,8 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         self._draws: dict[str, bool] = {}
         self._built_in = -1
         self._built_from = 0
+        #: Which random numbers the time loop draws: "mersenne" or "philox".
+        self.rng = "mersenne"
 
     #: Whether the time loop runs on a card.
     is_cuda = False
@@ -92,11 +102,24 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         super().reinit()
 
     def activate(self, build_on_run: bool = True, **kwargs: Any) -> None:
-        for option in _OWN_OPTIONS:
-            kwargs.pop(option, None)
+        own = {option: kwargs.pop(option) for option in _OWN_OPTIONS if option in kwargs}
+        rng = own.get("rng", "philox" if self.is_cuda else "mersenne")
+        if rng not in RNGS:
+            raise ConfigError(
+                f"rng={rng!r} is not known; use one of {', '.join(map(repr, RNGS))}.",
+                setting="rng",
+            )
+        if self.is_cuda and rng != "philox":
+            raise ConfigError(
+                "The card draws from Philox streams only: leave rng out, or use backend='cpu'.",
+                setting="rng",
+            )
         # Activating makes the default clock, whose initial values are in the queue afterwards
         begun = self.has_been_run or bool(self.main_queue)
         super().activate(build_on_run=build_on_run, **kwargs)
+        self.rng = rng
+        # Brian's reset_device() activates with these
+        self.build_options |= own
         seed = settings().seed
         if seed is not None and not begun:
             self.seed(seed)
@@ -118,6 +141,39 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         self, codeobj_class: Any = None, fallback_pref: str | None = None
     ) -> type[Any]:
         return GpurunCPPCodeObject if codeobj_class is None else codeobj_class
+
+    def code_object(
+        self,
+        owner: Any,
+        name: str,
+        abstract_code: Any,
+        variables: Any,
+        template_name: str,
+        variable_indices: Any,
+        codeobj_class: Any = None,
+        **kwds: Any,
+    ) -> Any:
+        plain = codeobj_class is None or codeobj_class is GpurunCPPCodeObject
+        philox = self.rng == "philox" and not self.is_cuda
+        if plain and philox and template_name in LOOP_TEMPLATES:
+            codeobj_class = GpurunPhiloxCPPCodeObject
+        if draws_from_streams(codeobj_class):
+            adopt_binomials(variables)
+        return super().code_object(
+            owner,
+            name,
+            abstract_code,
+            variables,
+            template_name,
+            variable_indices,
+            codeobj_class=codeobj_class,
+            **kwds,
+        )
+
+    @property
+    def philox(self) -> bool:
+        """Whether the time loop draws from Philox streams."""
+        return any(draws_from_streams(type(codeobj)) for codeobj in self.code_objects.values())
 
     @property
     def threads(self) -> int:
@@ -243,6 +299,9 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         """Collect the library's sources. They are compiled in a directory of their own."""
         texts = writer.texts
         support = support_files(Path(brian2.__file__).parent)
+        if any(isinstance(c, GpurunPhiloxCPPCodeObject) for c in self.code_objects.values()):
+            texts = numbered_units(texts, self.code_objects)
+            support |= element_headers()
         includes = "".join(
             f"#include {header}\n" for header in dict.fromkeys(sorted(self._user_headers))
         )
@@ -274,6 +333,8 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
             directory = temporary_project()
         self._close_dropin()
         self.model = None
+        for option in _OWN_OPTIONS:
+            kwds.pop(option, None)
         super().build(directory=directory, **kwds)
 
     def write_static_arrays(self, directory: str) -> None:

@@ -125,7 +125,8 @@ def amalgamate(
     files = {n: t for n, t in files.items() if not n.startswith("code_objects/")}
     files.update(support)
 
-    includes: list[str] = ['#include "boundary.h"', '#include "memory.h"']
+    own_headers = ("boundary.h", "memory.h", "noise.h", "element_stream.h")
+    includes: list[str] = [f'#include "{name}"' for name in own_headers if name in support]
     bodies: list[str] = []
 
     def take(text: str, number: int | None, name: str) -> None:
@@ -162,7 +163,7 @@ def support_files(brian2_root: Path) -> dict[str, str]:
             found[f"brianlib/{path.name}"] = path.read_text(encoding="utf-8")
     for name in ("spikequeue.h", "spikequeue.cpp", "stdint_compat.h"):
         found[f"brianlib/{name}"] = (brian2_root / "synapses" / name).read_text(encoding="utf-8")
-    for name in ("boundary.h", "memory.h"):
+    for name in ("boundary.h", "memory.h", "noise.h"):
         header = resources.files("gpurun.cpp_templates").joinpath(name)
         found[name] = header.read_text(encoding="utf-8")
     return found

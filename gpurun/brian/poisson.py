@@ -16,14 +16,14 @@ from brian2.input.poissoninput import PoissonInput
 from brian2.units.fundamentalunits import get_dimensions
 
 from gpurun.brian.codeobject import GpurunCPPCodeObject
+from gpurun.brian.random_functions import add_poisson_input
 from gpurun.model import PoissonInputInfo
 from gpurun.poisson import PARAMETERS, binomial_parameters
 
 WEIGHT = "weight"
 
 
-def _code(function: str, array: str) -> str:
-    at = {name: f"_namespace{array}[{number}]" for number, name in enumerate(PARAMETERS)}
+def _code(function: str, at: dict[str, str]) -> str:
     return f"""
     static inline double {function}(const int vectorisation_idx)
     {{
@@ -60,13 +60,15 @@ def adapt(source: PoissonInput) -> None:
     array = f"{source.name}_parameters"
     dt = float(source._stored_dt)
     values = binomial_parameters(int(source._N), float(source._rate) * dt)
+    at = {name: f"_namespace{array}[{number}]" for number, name in enumerate(PARAMETERS)}
     function.implementations.add_implementation(
         GpurunCPPCodeObject,
-        code=_code(function.name, array),
+        code=_code(function.name, at),
         namespace={array: values},
         dependencies={"_rand": DEFAULT_FUNCTIONS["rand"], "_randn": DEFAULT_FUNCTIONS["randn"]},
         name=function.name,
     )
+    add_poisson_input(function, array, at, values)
     if isinstance(source._weight, str):
         return
     literal = repr(source._weight)

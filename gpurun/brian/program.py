@@ -119,6 +119,7 @@ class _Recorder:
         self.add(
             f"for (int _i=0; _i<{self.threads}; _i++)",
             f"    brian::_random_generators[_i].{call};",
+            f"::gpurun::restart_noise({'' if value is None else f'{int(value) % 2**64}u'});",
         )
         if not self.program.parts:
             self.program.seeded = value is not None

@@ -94,6 +94,7 @@ def render_model(device: Any, program: Program, description: Description) -> str
             None,
             None,
             cuda=device.is_cuda,
+            philox=device.philox,
             report_func=device.report_func,
             table=description.table,
             aranges=[

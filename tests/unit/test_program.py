@@ -224,6 +224,14 @@ def test_every_thread_is_seeded(threads: int, count: int) -> None:
     assert program.head == [
         f"for (int _i=0; _i<{count}; _i++)",
         "    brian::_random_generators[_i].seed(5L + _i);",
+        "::gpurun::restart_noise(5u);",
+    ]
+
+
+def test_a_seed_without_a_number_restarts_both_streams() -> None:
+    assert compiled(("seed", None), network()).head[-2:] == [
+        "    brian::_random_generators[_i].seed();",
+        "::gpurun::restart_noise();",
     ]
 
 
@@ -232,6 +240,9 @@ inline double _rand(const int _vectorisation_idx) {
     return brian::_random_generators[0].rand();
 }
 """
+
+
+STREAMS = "static inline double _rand(const int64_t) { return ::gpurun::own_stream().uniform(); }\n"
 
 
 @pytest.mark.parametrize(
@@ -246,6 +257,9 @@ inline double _rand(const int _vectorisation_idx) {
         (DEFINED + DEFINED.replace("_rand(", "_randn(") + "void f() { _randn(i); }", True),
         ("void f() { x = brian::_random_generators[0].randn(); }", True),
         (DEFINED.replace("return", "double x = 1; return"), True),
+        (STREAMS, False),
+        (STREAMS + "void f() { x = _rand(i); }", True),
+        (STREAMS + "double f() { double x = ::gpurun::own_stream().normal(); return x; }", True),
     ],
 )
 def test_who_draws_random_numbers(text: str, draws: bool) -> None:
