@@ -18,7 +18,7 @@ from brian2.core.base import BrianObjectException
 from brian2.core.network import Network
 from brian2.core.operations import NetworkOperation
 from brian2.core.preferences import prefs
-from brian2.core.variables import DynamicArrayVariable
+from brian2.core.variables import ArrayVariable, DynamicArrayVariable
 from brian2.devices.cpp_standalone import device as upstream
 from brian2.groups.group import Group
 from brian2.input.poissoninput import PoissonInput
@@ -185,6 +185,11 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
             code = self.code_objects[name].code
             self._draws[name] = draws_random_numbers("\n".join(map(str, code.values())))
         return self._draws[name]
+
+    def variables_before_run(self, name: str) -> list[ArrayVariable]:
+        """Variables that the code before runs of the code object `name` may depend on."""
+        variables = self.code_objects[name].variables.values()
+        return [variable for variable in variables if isinstance(variable, ArrayVariable)]
 
     def static_state(self) -> tuple[str, ...]:
         """Names of user functions that may keep state between calls."""

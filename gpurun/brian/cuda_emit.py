@@ -53,6 +53,11 @@ class Unit:
     undefine: str = ""
 
 
+def named_arrays(text: str) -> set[str]:
+    """Names of the arrays whose numbers a template's `text` asks for."""
+    return set(_ID.findall(text))
+
+
 def array_name(c_name: str) -> str:
     """Name of the array of a variable that is called `c_name` in the table."""
     return c_name.removeprefix("_dynamic")

@@ -346,8 +346,8 @@ class _Describer:
         description.derived = list(dict.fromkeys(program.head_derived))
         of_variable: list[list[int]] = [[] for _ in self.infos]
         for number, name in enumerate(description.derived):
-            for variable in device.code_objects[name].variables.values():
-                if isinstance(variable, ArrayVariable) and variable in self.names:
+            for variable in device.variables_before_run(name):
+                if variable in self.names:
                     of_variable[index[self.names[variable]]].append(number)
         description.derived_of_variable = [sorted(set(numbers)) for numbers in of_variable]
         spaces: set[int] = set()
