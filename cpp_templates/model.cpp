@@ -447,7 +447,7 @@ GPURUN_EXPORT int32_t gpurun_write(int64_t id, int64_t first, int64_t count, con
 // From memory of the card, which `stream` fills (negative: it is ready).
 GPURUN_EXPORT int32_t gpurun_write_device(int64_t id, int64_t first, int64_t count,
                                           const void* source, int64_t stream) {
-    return gpurun::guarded("write_device", [&] {
+    return gpurun::guarded("write_device", [&]() -> int32_t {
         gpurun::check_id(id);
         gpurun_view view;
         gpurun::variables[id].view(gpurun::variables[id], view);
@@ -495,7 +495,7 @@ GPURUN_EXPORT int32_t gpurun_count_nonfinite(const void* source, int64_t count, 
 
 // Where the elements are in the card's memory, rows side by side.
 GPURUN_EXPORT int32_t gpurun_device_view(int64_t id, gpurun_view* view) {
-    return gpurun::guarded("device_view", [&] {
+    return gpurun::guarded("device_view", [&]() -> int32_t {
         gpurun::check_id(id);
         {% if cuda %}
         gpurun::cuda::device_view(size_t(id), *view);
