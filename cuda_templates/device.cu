@@ -56,16 +56,24 @@ static void device_changed(size_t id) {
     mirror.host_valid = false;
 }
 
+// Rows that lie side by side are one piece: by rows, a copy of many short ones takes for ever.
+static void copy_rows(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t row,
+                      size_t rows, cudaMemcpyKind kind) {
+    if (rows == 0 || row == 0) return;
+    if ((to_pitch == row && from_pitch == row) || rows == 1)
+        GPURUN_CUDA(cudaMemcpyAsync(to, from, rows * row, kind, stream()));
+    else
+        GPURUN_CUDA(cudaMemcpy2DAsync(to, to_pitch, from, from_pitch, row, rows, kind, stream()));
+}
+
 void to_device(size_t id) {
     Mirror& mirror = mirrors()[id];
     if (!mirrored(id) || mirror.device_valid) return;
     const gpurun_view view = host_view(id);
-    const size_t row = size_t(view.cols) * view.itemsize, bytes = size_t(view.rows) * row;
-    reserve(mirror, bytes);
-    if (bytes)
-        GPURUN_CUDA(cudaMemcpy2DAsync(mirror.memory.data(), row, view.data,
-                                      size_t(view.stride) * view.itemsize, row, size_t(view.rows),
-                                      cudaMemcpyHostToDevice, stream()));
+    const size_t row = size_t(view.cols) * view.itemsize;
+    reserve(mirror, size_t(view.rows) * row);
+    copy_rows(mirror.memory.data(), row, view.data, size_t(view.stride) * view.itemsize, row,
+              size_t(view.rows), cudaMemcpyHostToDevice);
     wait();  // the host's memory may change as soon as this returns
     mirror.device_valid = true;
 }
@@ -83,10 +91,8 @@ void to_host(size_t id) {
         }
     }
     const size_t row = size_t(view.cols) * view.itemsize;
-    if (view.rows && row)
-        GPURUN_CUDA(cudaMemcpy2DAsync(view.data, size_t(view.stride) * view.itemsize,
-                                      mirror.memory.data(), row, row, size_t(view.rows),
-                                      cudaMemcpyDeviceToHost, stream()));
+    copy_rows(view.data, size_t(view.stride) * view.itemsize, mirror.memory.data(), row, row,
+              size_t(view.rows), cudaMemcpyDeviceToHost);
     wait();
     mirror.host_valid = true;
 }
