@@ -10,6 +10,7 @@ import contextlib
 import os
 import time
 import types
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -90,6 +91,9 @@ def run(command: Command) -> int:
     ending = _Ending(tally, display, quiet=settings.quiet)
     if building:
         ending.unsubscribe_from(events.subscribe(_stop_after_build))
+    # weakref's own exit function, behind which no library is closed any more, is registered by
+    # the first finalizer; what is registered first comes last.
+    weakref.finalize(ending, int).atexit = False
     # At the very end: threads and exit functions of the script may still run models.
     atexit.register(ending)
     module = script.become_main(command.script, command.arguments)
