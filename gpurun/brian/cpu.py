@@ -39,7 +39,7 @@ from gpurun.brian.philox_codeobject import (
     numbered_units,
 )
 from gpurun.brian.program import compile_program
-from gpurun.brian.random_functions import adopt_binomials, draws_from_streams
+from gpurun.brian.random_functions import adopt_binomials, draws_from_streams, noise_in_order
 from gpurun.brian.render import render_model
 from gpurun.brian.run_args import as_overrides, keep_arrays
 from gpurun.brian.sources import SourceCollector, compiler_options, library_code
@@ -159,6 +159,7 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
             codeobj_class = GpurunPhiloxCPPCodeObject
         if draws_from_streams(codeobj_class):
             adopt_binomials(variables)
+            abstract_code = noise_in_order(abstract_code)
         return super().code_object(
             owner,
             name,

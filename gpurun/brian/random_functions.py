@@ -9,6 +9,7 @@ turns to an element, it says so (``gpurun::own_stream()`` in ``philox.h``).
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -104,6 +105,31 @@ def register_random_functions(codeobj_class: type[Any], qualifier: str) -> None:
 def draws_from_streams(codeobj_class: type[Any] | None) -> bool:
     """Whether `register_random_functions` was called for this class or a parent of it."""
     return codeobj_class is not None and any(c in _qualifiers for c in codeobj_class.__mro__)
+
+
+# Brian's state updaters begin with one such line for each xi of the equations
+_NOISE = re.compile(r"(?:^[ \t]*\w+ = dt\*\*\.5 \* randn\(\)[ \t]*(?:\n|\Z)){2,}", re.MULTILINE)
+
+
+def noise_in_order(abstract_code: Any) -> Any:
+    """Sort the lines that draw the noise of equations with several ``xi``.
+
+    Brian iterates over a set of them, and which draws first would depend on the process.
+
+    Parameters
+    ----------
+    abstract_code : str or dict of str to str
+    """
+    if isinstance(abstract_code, Mapping):
+        return {block: noise_in_order(code) for block, code in abstract_code.items()}
+    if not isinstance(abstract_code, str):
+        return abstract_code
+
+    def in_order(match: re.Match[str]) -> str:
+        lines = match[0].splitlines()
+        return "\n".join(sorted(lines)) + "\n" * match[0].endswith("\n")
+
+    return _NOISE.sub(in_order, abstract_code)
 
 
 def _recovered(function: BinomialFunction, qualifier: str) -> str:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import brian2 as b2
 import numpy as np
 import pytest
-from brian2 import NeuronGroup, PoissonInput, SpikeMonitor, Synapses, TimedArray
-from brian2.core.functions import DEFAULT_FUNCTIONS
 from brian2.devices import reset_device
-from brian2.units import Hz, ms
 
 import gpurun
 from gpurun.brian.facade import cpu_device
 from gpurun.brian.philox_codeobject import loop_numbers
 from gpurun.errors import ConfigError
-from tests import models
+from tests import models, philox_script
 from tests.philox_reference import Stream
 from tests.states import STREAM, assert_same, differing, state
 
@@ -27,61 +23,9 @@ def noisy() -> models.Script:
     return models.built(models.noisy, rng="philox", last_seed=77)
 
 
-def draws(*, rng: str = "philox", threads: int = 0, n: int = 200, single: bool = False) -> Any:
-    """Record a script that draws every kind of number, once per element and step."""
-    models.new_script(rng=rng)
-    b2.prefs.devices.cpp_standalone.openmp_threads = threads
-    b2.prefs.core.default_float_dtype = np.float32 if single else np.float64
-    few = b2.BinomialFunction(12, 0.3, name="few")
-    many = b2.BinomialFunction(1000, 0.3, approximate=False, name="many")
-    about = b2.BinomialFunction(1000, 0.3, name="about")
-
-    # A user's function; the index it calls with is of no importance
-    twice = b2.Function(len, arg_units=[], return_unit=1, auto_vectorise=True, stateless=False)
-    twice.implementations.add_implementation(
-        "cpp",
-        "double twice(const int index) { return 2*_rand(0); }",
-        dependencies={"_rand": DEFAULT_FUNCTIONS["rand"]},
-        name="twice",
-    )
-    stim = TimedArray([0.5, 20.0], dt=1 * ms, name="stim")
-    cells = NeuronGroup(
-        n,
-        "u : 1\nz : 1\nk : 1\nb : 1\nm : 1\na : 1\nf : 1\nx : 1\nshared_one : 1 (shared)",
-        threshold="rand() < 0.5",
-        reset="x = rand()",
-        name="cells",
-        namespace={"few": few, "many": many, "about": about, "twice": twice, "stim": stim},
-    )
-    cells.run_regularly(
-        """
-        u = rand()
-        z = randn()
-        k = poisson(stim(t))
-        b = few()
-        m = many()
-        a = about()
-        f = twice()
-        """,
-        name="regular",
-    )
-    cells.run_regularly("shared_one = rand()", name="regular_shared")
-    links = Synapses(
-        cells, cells, "s : 1", on_pre="s = rand()", on_post="s = -rand()", name="links"
-    )
-    links.connect(j="(i + 1) % N_post")
-    target = NeuronGroup(5, "v : 1\nw : 1", name="target")
-    rare = PoissonInput(target, "v", 1000, 20 * Hz, weight=1)
-    frequent = PoissonInput(target, "w", 1000, 2000 * Hz, weight=0.5)
-    fired = SpikeMonitor(cells, name="fired")
-    b2.seed(5)
-    b2.run(2 * ms)
-    return SimpleNamespace(cells=cells, fired=fired, inputs=[rare, frequent])
-
-
 @pytest.fixture(scope="module")
 def everything() -> gpurun.Model:
-    draws()
+    philox_script.draws()
     model = gpurun.build()
     NUMBERS.update(loop_numbers(cpu_device.code_objects))
     return model
@@ -191,7 +135,7 @@ def test_synapses_that_share_a_source_draw_their_own(everything: gpurun.Model) -
 
 
 def test_threads_do_not_matter(everything: gpurun.Model) -> None:
-    draws(threads=2)
+    philox_script.draws(threads=2)
     model = gpurun.build()
     with everything.session() as session, model.session() as other:
         for one in (session, other):
@@ -203,7 +147,7 @@ def test_threads_do_not_matter(everything: gpurun.Model) -> None:
 
 def test_single_precision() -> None:
     try:
-        draws(single=True)
+        philox_script.draws(single=True)
         model = gpurun.build()
     finally:
         b2.prefs.core.default_float_dtype = np.float64
