@@ -5,6 +5,9 @@
 ``GPURUN_TEST_CACHE_DIR=PATH``
     Keep compiled models in PATH between test sessions. Without it each session
     has an empty cache, which is shared by all of its tests and then removed.
+``GPURUN_TEST_BACKEND=cuda``
+    What `tests.models` builds for, and so what ``tests/semantics`` tests, instead of the CPU.
+    With ``CUDA_PATH=tests/cuda_emulator`` it needs no card; ``tests/emulated`` runs it like this.
 """
 
 from __future__ import annotations
@@ -23,7 +26,16 @@ import pytest
 from tests.minimum import MinimumTests
 
 TESTS = Path(__file__).parent
-FOLDERS = ("unit", "cpp", "cuda_compile", "emulated", "gpu")
+FOLDERS = ("unit", "cpp", "semantics", "cuda_compile", "emulated", "gpu")
+KEPT = ("GPURUN_REQUIRE_GPU", "GPURUN_TEST_CACHE_DIR", "GPURUN_TEST_BACKEND")
+EMULATOR = TESTS / "cuda_emulator"
+#: The folder whose needs the tests of semantics share.
+if os.environ.get("GPURUN_TEST_BACKEND", "cpu") == "cpu":
+    SEMANTICS = "cpp"
+elif Path(os.environ.get("CUDA_PATH", "")).resolve() == EMULATOR:
+    SEMANTICS = "emulated"
+else:
+    SEMANTICS = "gpu"
 REQUIRE_GPU = os.environ.get("GPURUN_REQUIRE_GPU", "") not in ("", "0")
 
 
@@ -34,7 +46,7 @@ def _isolate_environment() -> Path | None:
     in a way that the processes started by tests inherit.
     """
     for name in [name for name in os.environ if name.startswith("GPURUN_")]:
-        if name not in ("GPURUN_REQUIRE_GPU", "GPURUN_TEST_CACHE_DIR"):
+        if name not in KEPT:
             del os.environ[name]
     os.environ["MPLBACKEND"] = "Agg"
     kept = os.environ.get("GPURUN_TEST_CACHE_DIR")
@@ -54,8 +66,8 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--minimum-tests",
-        metavar="FOLDER|all",
-        help="fail unless as many tests of the folder ran as ci/minimum_tests.toml asks for",
+        metavar="FOLDER[,FOLDER]|all",
+        help="fail unless as many tests of the folders ran as ci/minimum_tests.toml asks for",
     )
 
 
@@ -79,7 +91,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             raise pytest.UsageError(
                 f"{relative}: a test file belongs into one of the folders {', '.join(FOLDERS)}"
             )
-        item.add_marker(relative.parts[0])
+        folder = relative.parts[0]
+        item.add_marker(SEMANTICS if folder == "semantics" else folder)
 
 
 @functools.cache

@@ -25,15 +25,16 @@ class MinimumTests:
 
     @classmethod
     def from_table(cls, table: Path, wanted: str, *, require_gpu: bool) -> MinimumTests:
-        """Read the figures for the folder `wanted` (or ``"all"``) from a TOML file.
+        """Read the figures for the folders `wanted` (``"a,b"`` or ``"all"``) from a TOML file.
 
         The figure of the folder ``gpu`` counts only where a card is required.
         """
         minimum: dict[str, int] = tomllib.loads(table.read_text(encoding="utf-8"))["minimum"]
         if wanted != "all":
-            if wanted not in minimum:
-                raise pytest.UsageError(f"{table} has no figure for the folder {wanted!r}")
-            minimum = {wanted: minimum[wanted]}
+            folders = wanted.split(",")
+            if unknown := [folder for folder in folders if folder not in minimum]:
+                raise pytest.UsageError(f"{table} has no figure for the folder {unknown[0]!r}")
+            minimum = {folder: minimum[folder] for folder in folders}
         if not require_gpu:
             minimum.pop("gpu", None)
         return cls(minimum)

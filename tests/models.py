@@ -9,8 +9,10 @@ costs seconds of compiling.
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -36,21 +38,42 @@ from brian2.core.names import Nameable
 from brian2.units import Hz, ms, mV, nA, second, um, volt
 
 import gpurun
-from gpurun.brian.facade import cpu_device
+from gpurun.brian.facade import backend_device
 
+#: What the scripts are built for, ``"cpu"`` or ``"cuda"`` (see ``tests/conftest.py``).
+BACKEND = os.environ.get("GPURUN_TEST_BACKEND", "cpu")
+#: Whether its kernels run on the emulator.
+EMULATED = (
+    BACKEND == "cuda"
+    and Path(os.environ.get("CUDA_PATH", "")).resolve() == Path(__file__).parent / "cuda_emulator"
+)
+#: Whether equal runs are equal to the last bit. Sums of atomic additions depend on the order
+#: of the threads, which only the emulator keeps, unless it is to change it from launch to launch.
+EXACT = BACKEND == "cpu" or (EMULATED and "random" not in os.environ.get("CUDA_EMULATOR", ""))
 #: Compiles fast and rounds the same everywhere.
 FLAGS = ["-w", "-O1", "-ffp-contract=off"]
 #: Time step of all models, in seconds.
 DT = 0.1e-3
 
 
+def amount(number: int) -> int:
+    """How many of `number` runs or examples to make: an emulated card takes its time."""
+    return max(2, number // 25) if EMULATED else number
+
+
+def device() -> Any:
+    """Brian's device that the scripts of this process are recorded by."""
+    return backend_device(BACKEND)
+
+
 def new_script(**options: Any) -> None:
     """Forget the last script and start a new one on the device ``gpurun``."""
-    if b2.get_device() is not cpu_device:
+    options = {"build_on_run": False, "backend": BACKEND, **options}
+    if b2.get_device() is not backend_device(options["backend"]):
         # The first activation of a process records one line more
-        b2.set_device("gpurun", build_on_run=False)
+        b2.set_device("gpurun", build_on_run=False, backend=options["backend"])
     b2.device.reinit()
-    b2.set_device("gpurun", **{"build_on_run": False, **options})
+    b2.set_device("gpurun", **options)
     # Names that Brian makes up are then the same as in a new process, and so is the code
     Nameable.__instances__().clear()
     b2.start_scope()
@@ -433,8 +456,8 @@ class Script:
 
     def activate(self) -> Script:
         """Make it what Brian's device knows, as if it had been recorded last."""
-        vars(cpu_device).clear()
-        vars(cpu_device).update(self._device)
+        vars(device()).clear()
+        vars(device()).update(self._device)
         return self
 
 
@@ -442,7 +465,7 @@ def build(script: Callable[..., SimpleNamespace], **options: Any) -> Script:
     """Record and build `script`."""
     objects = script(**options)
     model = gpurun.build()
-    return Script(script.__name__, model, objects, dict(vars(cpu_device)))
+    return Script(script.__name__, model, objects, dict(vars(device())))
 
 
 @functools.cache

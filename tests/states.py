@@ -37,7 +37,8 @@ def differing(one: State, other: State) -> list[str]:
 def assert_same(one: State, other: State, *, but: Collection[str] = ()) -> None:
     """Fail with the names that differ, and their values, unless the states are equal."""
     wrong = [name for name in differing(one, other) if name not in but]
-    assert not wrong, "\n".join(f"{name}: {one[name]} != {other[name]}" for name in wrong)
+    with np.printoptions(threshold=10):
+        assert not wrong, "\n".join(f"{name}: {one[name]} != {other[name]}" for name in wrong)
 
 
 def digest(values: State) -> str:

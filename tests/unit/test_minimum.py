@@ -43,6 +43,7 @@ def test_only_executed_tests_count() -> None:
         ("all", False, {"unit", "cpp"}),
         ("all", True, {"unit", "cpp", "gpu"}),
         ("cpp", False, {"cpp"}),
+        ("cpp,unit", False, {"unit", "cpp"}),
         ("gpu", True, {"gpu"}),
     ],
 )

@@ -10,8 +10,7 @@ from brian2 import NeuronGroup, SpikeGeneratorGroup, Synapses, run
 from brian2.units import ms
 
 import gpurun
-from gpurun.brian.facade import cpu_device
-from tests.models import new_script
+from tests.models import BACKEND, device, new_script
 from tests.states import assert_same, state
 
 INPUTS, TARGETS = 60, 40
@@ -51,8 +50,9 @@ def model() -> gpurun.Model:
     return gpurun.build()
 
 
+@pytest.mark.skipif(BACKEND != "cpu", reason="resets of the CPU backend")
 def test_only_what_spikes_alone_change_is_restored_sparsely(model: gpurun.Model) -> None:
-    description = cpu_device.model_description
+    description = device().model_description
     assert description is not None
     sparse = {
         info.name

@@ -113,7 +113,7 @@ def test_all_overrides_equal_the_script_that_sets_them(script: models.Script) ->
 
 def spikes_of(script: models.Script, name: str) -> tuple[np.ndarray, np.ndarray]:
     group = getattr(script.objects, name)
-    device = models.cpu_device
+    device = models.device()
     return (
         device.get_value(group.variables["neuron_index"]),
         device.get_value(group.variables["spike_time"]),

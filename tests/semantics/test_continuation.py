@@ -34,7 +34,7 @@ def seconds(steps: int) -> float:
     return steps * models.DT
 
 
-@hypothesis.settings(max_examples=100)
+@hypothesis.settings(max_examples=models.amount(100))
 @hypothesis.given(pieces=PIECES, seed=SEEDS)
 def test_run_and_advances_equal_one_run(
     script: models.Script, pieces: list[int], seed: int
@@ -48,7 +48,7 @@ def test_run_and_advances_equal_one_run(
         assert session.t == pytest.approx(other.t, abs=1e-12)
 
 
-@hypothesis.settings(max_examples=100)
+@hypothesis.settings(max_examples=models.amount(100))
 @hypothesis.given(pieces=PIECES, names=NAMES, seed=SEEDS)
 def test_overrides_of_the_first_piece_hold_for_all(
     everything: models.Script, pieces: list[int], names: set[str], seed: int
@@ -73,22 +73,24 @@ def test_advance_of_a_new_session_is_a_run(script: models.Script) -> None:
 
 
 def test_many_short_advances(script: models.Script) -> None:
-    """A thousand single steps: no drift of the clocks, no piece lost or done twice."""
+    """Single steps: no drift of the clocks, no piece lost or done twice."""
+    count = models.amount(1000)
     with script.model.session() as session, script.model.session() as other:
-        steps = [session.advance(seconds(1)).steps for _ in range(1000)]
-        result = other.run(duration=seconds(1000))
+        steps = [session.advance(seconds(1)).steps for _ in range(count)]
+        result = other.run(duration=seconds(count))
         assert_same(state(session), state(other))
         # An event clock adds passes of its own, at times between two steps
         assert sum(steps) == result.steps
 
 
 def test_unequal_segments_of_a_long_run(script: models.Script) -> None:
-    bounds = np.unique(np.random.default_rng(2).integers(1, 20_000, size=39))
-    edges = [0, *bounds.tolist(), 20_000]
+    count = models.amount(20_000)
+    bounds = np.unique(np.random.default_rng(2).integers(1, count, size=39))
+    edges = [0, *bounds.tolist(), count]
     with script.model.session() as session, script.model.session() as other:
         for start, end in pairwise(edges):
             session.advance(seconds(end - start))
-        other.run(duration=seconds(20_000))
+        other.run(duration=seconds(count))
         assert_same(state(session), state(other))
 
 
@@ -175,7 +177,7 @@ def stop_early(done: float, wall: float) -> bool:
 
 def test_a_stopped_run_can_be_finished(script: models.Script) -> None:
     # Longer than it takes until the first call of `progress`
-    total = {"everything": 40_000, "rare": 1_000_000}[script.name]
+    total = models.amount({"everything": 40_000, "rare": 1_000_000}[script.name])
     with script.model.session() as session, script.model.session() as other:
         stopped: Any = session.run(duration=seconds(total), seed=3, progress=stop_early)
         assert 0 < stopped.completed < 1

@@ -94,13 +94,13 @@ def test_a_matrix_has_the_shape_that_brian_gives_it(script: models.Script) -> No
 
 
 def test_what_a_result_says_about_its_run(script: models.Script) -> None:
-    with script.model.session(device="cpu") as session:
+    with script.model.session(device=models.BACKEND) as session:
         result = session.run({"exc.v": 0.001}, carry=["stdp.w"], record=["spikes"], seed=7)
         assert result.seed == 7
         assert result.duration == pytest.approx(0.02)
         assert result.t == pytest.approx(0.02)
         assert result.completed == 1
-        assert result.device == "cpu"
+        assert result.device == {"cpu": "cpu", "cuda": "cuda:0"}[models.BACKEND]
         assert result.peak_memory is not None
         assert result.peak_memory > 2**20
         times = (result.upload_time, result.reset_time, result.loop_time, result.read_time)
