@@ -10,7 +10,6 @@ __global__ void run_kernel()
 {
     const gpurun::cuda::EventRange _range = gpurun::cuda::events_within(
         {{_eventspace}}, {{_eventspace}}[{{_n_elements}}], _source_start, _source_stop, {{_n_elements}});
-    const int32_t _before = {{N}};
     for (int32_t _event = _range.first + (int32_t)(blockIdx.x * blockDim.x + threadIdx.x);
          _event < _range.last; _event += (int32_t)(gridDim.x * blockDim.x))
     {
@@ -21,7 +20,7 @@ __global__ void run_kernel()
         %STREAM((uint32_t)_idx)%
         {{vector_code|autoindent}}
         {% for varname, var in record_variables | dictsort %}
-        {{get_array_name(var)}}[_before + _event - _range.first] = _to_record_{{varname}};
+        {{get_array_name(var)}}[{{N}} + _event - _range.first] = _to_record_{{varname}};
         {% endfor %}
         // A spike generator that catches up may name a neuron twice
         atomicAdd(&{{count}}[_idx - _source_start], 1);
