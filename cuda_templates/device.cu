@@ -345,8 +345,10 @@ void Recorder::reserve(int64_t more) {
         for (size_t id : records) {
             Mirror& mirror = mirrors()[id];
             const size_t row = mirror.itemsize * size_t(std::max<int64_t>(mirror.columns, 1));
-            // Twice as much, and enough for a while of the most that can come
-            const size_t wanted = size_t(std::max(2 * bound, bound + 64 * more)) * row;
+            // Twice as much, and enough for a while of the most that can come: a large group
+            // hardly ever spikes as a whole
+            const int64_t further = std::max(more, std::min<int64_t>(64 * more, int64_t(1) << 22));
+            const size_t wanted = size_t(std::max(2 * bound, bound + further)) * row;
             ::gpurun::cuda::reserve(mirror, wanted, size_t(bound) * row);
         }
     bound += more;
