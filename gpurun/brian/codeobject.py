@@ -15,6 +15,23 @@ from brian2.codegen.generators.cpp_generator import CPPCodeGenerator
 from brian2.codegen.targets import codegen_targets
 from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 
+#: Templates of what runs in every time step.
+LOOP_TEMPLATES = frozenset(
+    {
+        "stateupdate",
+        "threshold",
+        "reset",
+        "synapses",
+        "synapses_push_spikes",
+        "spikemonitor",
+        "statemonitor",
+        "ratemonitor",
+        "spikegenerator",
+        "summed_variable",
+        "spatialstateupdate",
+    }
+)
+
 #: Variables assigned by the statements of a code object, by code object name.
 #: The device clears it when it is initialised.
 assigned: dict[str, set[Any]] = defaultdict(set)

@@ -27,12 +27,16 @@ from brian2.utils.filetools import ensure_directory
 
 from gpurun.brian import poisson
 from gpurun.brian.cleanup import delete_project, temporary_project
-from gpurun.brian.codeobject import GpurunCPPCodeObject, assigned, draws_random_numbers
+from gpurun.brian.codeobject import (
+    LOOP_TEMPLATES,
+    GpurunCPPCodeObject,
+    assigned,
+    draws_random_numbers,
+)
 from gpurun.brian.emit import Sources, amalgamate, support_files
 from gpurun.brian.keys import BrianResolver
 from gpurun.brian.manifest import Description, describe
 from gpurun.brian.philox_codeobject import (
-    LOOP_TEMPLATES,
     RNGS,
     GpurunPhiloxCPPCodeObject,
     element_headers,

@@ -8,14 +8,10 @@ from brian2.core.preferences import prefs
 from brian2.synapses.synapses import SynapticPathway
 
 from gpurun.brian import cpu
-from gpurun.brian.cuda_codeobject import (
-    LOOP_TEMPLATES,
-    GpurunCUDAAtomicsCodeObject,
-    GpurunCUDACodeObject,
-)
+from gpurun.brian.codeobject import LOOP_TEMPLATES
+from gpurun.brian.cuda_codeobject import GpurunCUDAAtomicsCodeObject, GpurunCUDACodeObject
 from gpurun.brian.cuda_emit import device_functions, device_sources, named_arrays
 from gpurun.brian.emit import Sources
-from gpurun.brian.random_functions import adopt_binomials
 
 
 class CUDAStandaloneDevice(cpu.CPPStandaloneDevice):
@@ -55,7 +51,6 @@ class CUDAStandaloneDevice(cpu.CPPStandaloneDevice):
         # brian2 asks for the default class before it comes here
         default = codeobj_class in (None, self.code_object_class())
         if template_name in LOOP_TEMPLATES and default:
-            adopt_binomials(variables)
             codeobj_class = GpurunCUDACodeObject
             if template_name == "synapses":
                 codeobj_class = GpurunCUDAAtomicsCodeObject

@@ -22,23 +22,6 @@ from brian2cuda.cuda_generator import CUDACodeGenerator
 from gpurun.brian.codeobject import assigned
 from gpurun.brian.cuda_random import register_random_functions
 
-#: Templates of what runs in every time step.
-LOOP_TEMPLATES = frozenset(
-    {
-        "stateupdate",
-        "threshold",
-        "reset",
-        "synapses",
-        "synapses_push_spikes",
-        "spikemonitor",
-        "statemonitor",
-        "ratemonitor",
-        "spikegenerator",
-        "summed_variable",
-        "spatialstateupdate",
-    }
-)
-
 _WRITE = re.compile(r"^\s*_ptr\w+\[([^\]]*)\]\s*=(?!=)", re.MULTILINE)
 
 

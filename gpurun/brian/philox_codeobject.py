@@ -15,23 +15,6 @@ from gpurun.errors import BuildError, NotSupportedError
 
 RNGS = ("mersenne", "philox")
 
-#: Templates of what runs in every time step.
-LOOP_TEMPLATES = frozenset(
-    {
-        "stateupdate",
-        "threshold",
-        "reset",
-        "synapses",
-        "synapses_push_spikes",
-        "spikemonitor",
-        "statemonitor",
-        "ratemonitor",
-        "spikegenerator",
-        "summed_variable",
-        "spatialstateupdate",
-    }
-)
-
 # Code object numbers are 16 bits of the counter
 _MOST_CODE_OBJECTS = 1 << 16
 # Where brian2's templates turn to an element, or to what is done once for all

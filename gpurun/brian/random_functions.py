@@ -96,7 +96,8 @@ def register_random_functions(codeobj_class: type[Any], qualifier: str) -> None:
         codeobj_class, code=_poisson(qualifier), name="_poisson"
     )
     # Functions that are made from now on get it from here, earlier ones in adopt_binomials
-    BinomialFunction.implementations[codeobj_class] = lambda n, p, use_normal, name: (
+    generators: dict[Any, Any] = BinomialFunction.implementations
+    generators[codeobj_class] = lambda n, p, use_normal, name: (
         _binomial(qualifier, n, p, use_normal, name),
         {},
     )
@@ -132,7 +133,7 @@ def noise_in_order(abstract_code: Any) -> Any:
     return _NOISE.sub(in_order, abstract_code)
 
 
-def _recovered(function: BinomialFunction, qualifier: str) -> str:
+def _recovered(function: Any, qualifier: str) -> str:
     """Code for a finished function, whose parameters brian2 keeps in a closure only."""
     sample = function.implementations._implementations["numpy"].get_code(None)
     values = inspect.getclosurevars(sample).nonlocals
@@ -149,9 +150,8 @@ def _recovered(function: BinomialFunction, qualifier: str) -> str:
 
 def adopt_binomials(variables: Mapping[str, Any]) -> None:
     """Complete binomial functions among `variables` that are older than the registration."""
-    for function in variables.values():
-        if not isinstance(function, BinomialFunction):
-            continue
+    functions: list[Any] = [f for f in variables.values() if isinstance(f, BinomialFunction)]
+    for function in functions:
         known = function.implementations._implementations
         for codeobj_class, qualifier in _qualifiers.items():
             if codeobj_class in known:
