@@ -123,7 +123,7 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         super().activate(build_on_run=build_on_run, **kwargs)
         self.rng = rng
         # Brian's reset_device() activates with these
-        self.build_options |= own
+        self.build_options = {**kwargs, **own}
         seed = settings().seed
         if seed is not None and not begun:
             self.seed(seed)
@@ -146,7 +146,7 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
     ) -> type[Any]:
         return GpurunCPPCodeObject if codeobj_class is None else codeobj_class
 
-    def code_object(
+    def code_object(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
         owner: Any,
         name: str,
