@@ -22,20 +22,24 @@ constexpr int block_size = 256;
 // Status codes beyond those of boundary.h.
 constexpr int device_error = 5, device_out_of_memory = 6;
 
+// What to say then. The error is no longer the last one.
+inline std::string out_of_memory() {
+    cudaGetLastError();
+    std::string text = "cudaMalloc failed with cudaErrorMemoryAllocation (out of memory)";
+    size_t free = 0, total = 0;
+    if (cudaMemGetInfo(&free, &total) == cudaSuccess)
+        text += "; " + std::to_string(free) + " of " + std::to_string(total) + " bytes are free";
+    return text;
+}
+
 inline void check(cudaError_t error, const char* call, const char* file, int line) {
     if (error == cudaSuccess) return;
+    if (error == cudaErrorMemoryAllocation) throw Failure(out_of_memory(), device_out_of_memory);
     const char* slash = std::strrchr(file, '/');
-    std::string text = std::string(call) + " failed with " + cudaGetErrorName(error) + " (" +
-                       cudaGetErrorString(error) + ") at " + (slash ? slash + 1 : file) + ":" +
-                       std::to_string(line);
-    if (error == cudaErrorMemoryAllocation) {
-        cudaGetLastError();
-        size_t free = 0, total = 0;
-        if (cudaMemGetInfo(&free, &total) == cudaSuccess)
-            text += "; " + std::to_string(free) + " of " + std::to_string(total) + " bytes are free";
-        throw Failure(text, device_out_of_memory);
-    }
-    throw Failure(text, device_error);
+    throw Failure(std::string(call) + " failed with " + cudaGetErrorName(error) + " (" +
+                      cudaGetErrorString(error) + ") at " + (slash ? slash + 1 : file) + ":" +
+                      std::to_string(line),
+                  device_error);
 }
 
 #define GPURUN_CUDA(call) ::gpurun::cuda::check((call), #call, __FILE__, __LINE__)
@@ -89,7 +93,11 @@ public:
     void reserve(size_t bytes, size_t keep = 0) {
         if (bytes <= bytes_) return;
         void* fresh = nullptr;
-        GPURUN_CUDA(cudaMalloc(&fresh, bytes));
+        const cudaError_t error = cudaMalloc(&fresh, bytes);
+        if (error == cudaErrorMemoryAllocation)
+            throw Failure(out_of_memory() + "; " + std::to_string(bytes) + " bytes were asked for",
+                          device_out_of_memory);
+        GPURUN_CUDA(error);
         if (keep && data_)
             GPURUN_CUDA(cudaMemcpyAsync(fresh, data_, keep, cudaMemcpyDeviceToDevice, stream()));
         if (data_) {
