@@ -622,3 +622,48 @@ def test_one_compile_serves_several_settings() -> None:
     program = compile_program(PRELUDE + "int main() { int n; cudaGetDeviceCount(&n); return n; }")
     for count in (1, 2, 5):
         assert run_program(program, settings=f"devices={count}").returncode == count
+
+
+def test_an_unloaded_library_leaves_nothing_behind() -> None:
+    library = """
+    __constant__ int* where;
+    __device__ char large[1 << 16];
+    __global__ void fill(int value) { where[threadIdx.x] = value; large[0] = 1; }
+    extern "C" __attribute__((visibility("default"))) void* use(int* to) {
+        char one = 1;
+        OK(cudaMemcpyToSymbol(large, &one, 1));
+        OK(cudaMemcpyToSymbol(where, &to, sizeof to));
+        fill<<<1, 4>>>(7);
+        OK(cudaDeviceSynchronize());
+        void* address;
+        OK(cudaGetSymbolAddress(&address, large));
+        return address;
+    }
+    """
+    options = ("-shared", "-Xcompiler", "-fPIC,-fno-gnu-unique", "-lcudart")
+    path = compile_program(PRELUDE + library, options=options, name="library")
+    source = """
+    #include <dlfcn.h>
+    #include <sys/mman.h>
+    int main(int, char** arguments) {
+        int *out, host[4] = {};
+        OK(cudaMalloc(&out, sizeof host));
+        for (int round = 0; round < 3; round++) {
+            void* library = dlopen(arguments[1], RTLD_NOW | RTLD_LOCAL);
+            void* address = ((void* (*)(int*))dlsym(library, "use"))(out);
+            dlclose(library);
+            // The place is anybody's now
+            void* page = (void*)((size_t(address) + 4095) / 4096 * 4096);
+            void* mine = mmap(page, 4096, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+            if (mine == MAP_FAILED) return 4;
+            OK(cudaMemcpy(mine, out, sizeof host, cudaMemcpyDeviceToHost));
+            printf("%d\\n", ((int*)mine)[3]);
+            munmap(mine, 4096);
+        }
+    }
+    """
+    program = compile_program(PRELUDE + source)
+    done = run_program(program, arguments=[str(path)])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.split() == ["7", "7", "7"]

@@ -1,6 +1,8 @@
 // Kernel launches: what a configuration may be, and running what passes.
 #include "cuda_emulator/launch.h"
 
+#include <link.h>
+
 #include <algorithm>
 #include <map>
 
@@ -52,6 +54,32 @@ std::shared_ptr<const KernelCall> known_kernel(const void* function) {
 
 void remember_kernel(const std::shared_ptr<const KernelCall>& call) {
     kernels()[call->function()] = call;
+}
+
+static int find_module(dl_phdr_info* info, size_t, void* found) {
+    // The argument: an address, to be replaced by the bounds of what it lies in
+    auto* range = static_cast<std::pair<uintptr_t, uintptr_t>*>(found);
+    uintptr_t begin = UINTPTR_MAX, end = 0;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const auto& part = info->dlpi_phdr[i];
+        if (part.p_type != PT_LOAD) continue;
+        begin = std::min(begin, uintptr_t(info->dlpi_addr + part.p_vaddr));
+        end = std::max(end, uintptr_t(info->dlpi_addr + part.p_vaddr + part.p_memsz));
+    }
+    if (range->first < begin || range->first >= end) return 0;
+    *range = {begin, end};
+    return 1;
+}
+
+void forget_module(const void* inside) {
+    std::pair<uintptr_t, uintptr_t> range(uintptr_t(inside), 0);
+    if (!dl_iterate_phdr(find_module, &range)) return;
+    const auto *begin = reinterpret_cast<const void*>(range.first),
+               *end = reinterpret_cast<const void*>(range.second);
+    std::lock_guard<std::recursive_mutex> guard(lock());
+    forget_symbols(begin, end);
+    kernels().erase(kernels().lower_bound(begin), kernels().lower_bound(end));
+    allowed_shared().erase(allowed_shared().lower_bound(begin), allowed_shared().lower_bound(end));
 }
 
 cudaError_t check_configuration(const Configuration& c, const KernelCall& call) {

@@ -343,6 +343,11 @@ cudaError_t note_symbol(const void* symbol, size_t size) {
     return cudaSuccess;
 }
 
+void forget_symbols(const void* begin, const void* end) {
+    auto& symbols = memory().symbols;
+    symbols.erase(symbols.lower_bound(uintptr_t(begin)), symbols.lower_bound(uintptr_t(end)));
+}
+
 cudaError_t copy_to_symbol(void* symbol, size_t size, const void* from, size_t bytes,
                            size_t offset, cudaMemcpyKind kind, cudaStream_t stream, bool async) {
     std::lock_guard<std::recursive_mutex> guard(lock());

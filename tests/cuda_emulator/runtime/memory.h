@@ -43,6 +43,9 @@ bool is_host_memory(const void* address);
 // Looks for what was written around an allocation (or all of a device); complains and fails.
 void check_borders(int device);
 
+// Variables of device code at [begin, end) are no more.
+void forget_symbols(const void* begin, const void* end);
+
 // Of a device that is reset.
 void free_all(int device);
 

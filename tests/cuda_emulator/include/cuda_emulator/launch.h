@@ -42,6 +42,16 @@ cudaError_t submit(const Configuration& configuration, std::shared_ptr<const Ker
 std::shared_ptr<const KernelCall> known_kernel(const void* function);
 void remember_kernel(const std::shared_ptr<const KernelCall>& call);
 
+// Forgets the kernels and symbols of the program or library that `inside` is part of.
+void forget_module(const void* inside);
+
+namespace {
+// A library may be unloaded, and its addresses then belong to somebody else.
+struct Module {
+    ~Module() { forget_module(this); }
+} module;
+}  // namespace
+
 template <class... Parameters>
 class Call final : public KernelCall {
     using Kernel = void (*)(Parameters...);
