@@ -5,14 +5,15 @@
 {% set _eventspace = get_array_name(eventspace_variable) %}
 __global__ void run_kernel()
 {
-    const int32_t count = {{_eventspace}}[{{variables['N'].value}}];
-    for (int32_t event = (int32_t)(blockIdx.x * blockDim.x + threadIdx.x); event < count;
-         event += (int32_t)(gridDim.x * blockDim.x))
+    const int32_t _count = {{_eventspace}}[{{variables['N'].value}}];
+    for (int32_t _event = (int32_t)(blockIdx.x * blockDim.x + threadIdx.x); _event < _count;
+         _event += (int32_t)(gridDim.x * blockDim.x))
     {
-        const int32_t _idx = {{_eventspace}}[event];
+        const int32_t _idx = {{_eventspace}}[_event];
         const int _vectorisation_idx = _idx;
-        %STREAM((uint32_t)_idx)%
+        %STREAM(0xffffffffu)%
         {{scalar_code|autoindent}}
+        %STREAM((uint32_t)_idx)%
         {
             {{vector_code|autoindent}}
         }

@@ -26,8 +26,9 @@ __global__ void run_kernel(int32_t _N)
     if (_idx >= _N)
         return;
     const int _vectorisation_idx = _idx;
-    %STREAM((uint32_t)_idx)%
+    %STREAM(0xffffffffu)%
     {{scalar_code|autoindent}}
+    %STREAM((uint32_t)_idx)%
     {
         {{vector_code|autoindent}}
     }

@@ -13,8 +13,9 @@ __global__ void run_kernel()
     {% endif %}
     {
         const int _vectorisation_idx = _idx;
-        %STREAM((uint32_t)_idx)%
+        %STREAM(0xffffffffu)%
         {{scalar_code|autoindent}}
+        %STREAM((uint32_t)_idx)%
         {
             {{vector_code|autoindent}}
         }

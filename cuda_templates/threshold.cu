@@ -5,33 +5,34 @@
 
 {% block kernels %}
 {% set _eventspace = get_array_name(eventspace_variable) %}
-__global__ void run_kernel(int32_t _N, int32_t* parts, int32_t* counts)
+__global__ void run_kernel(int32_t _N, int32_t* _parts, int32_t* _counts)
 {
     const int32_t _idx = (int32_t)(blockIdx.x * blockDim.x + threadIdx.x);
     const int _vectorisation_idx = _idx;
-    bool event = false;
+    bool _event = false;
     if (_idx < _N)
     {
-        %STREAM((uint32_t)_idx)%
+        %STREAM(0xffffffffu)%
         {{scalar_code|autoindent}}
+        %STREAM((uint32_t)_idx)%
         {
             {{vector_code|autoindent}}
-            event = _cond;
+            _event = _cond;
         }
         {% if _uses_refractory %}
-        if (event)
+        if (_event)
         {
             {{not_refractory}}[_idx] = false;
             {{lastspike}}[_idx] = {{t}};
         }
         {% endif %}
     }
-    int32_t total;
-    const int32_t rank = gpurun::cuda::rank_in_block(event, &total);
-    if (event)
-        parts[blockIdx.x * gpurun::cuda::block_size + rank] = _idx;
+    int32_t _total;
+    const int32_t _rank = gpurun::cuda::rank_in_block(_event, &_total);
+    if (_event)
+        _parts[blockIdx.x * gpurun::cuda::block_size + _rank] = _idx;
     if (threadIdx.x == 0)
-        counts[blockIdx.x] = total;
+        _counts[blockIdx.x] = _total;
 }
 
 __global__ void clear_kernel()
