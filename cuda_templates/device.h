@@ -35,6 +35,7 @@ inline std::string out_of_memory() {
 inline void check(cudaError_t error, const char* call, const char* file, int line) {
     if (error == cudaSuccess) return;
     if (error == cudaErrorMemoryAllocation) throw Failure(out_of_memory(), device_out_of_memory);
+    cudaGetLastError();  // it is told now, and not once more behind the next launch
     const char* slash = std::strrchr(file, '/');
     throw Failure(std::string(call) + " failed with " + cudaGetErrorName(error) + " (" +
                       cudaGetErrorString(error) + ") at " + (slash ? slash + 1 : file) + ":" +

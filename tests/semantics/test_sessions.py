@@ -175,13 +175,16 @@ def test_memory_is_flat_over_sessions_and_runs(script: models.Script) -> None:
     process = psutil.Process()
     overrides = [
         stimuli.draw(stimuli.OVERRIDES, script.objects, stimuli.sizes(script.model), seed)
-        for seed in range(10)
+        for seed in range(min(10, models.amount(100)))
     ]
+
+    length = 0.005 if models.EMULATED else None
 
     def work() -> None:
         with script.model.session() as session:
-            for number in range(100):
-                session.run(overrides[number % 10], record=["spikes", "trace"])
+            for number in range(models.amount(100)):
+                given = overrides[number % len(overrides)]
+                session.run(given, record=["spikes", "trace"], duration=length)
 
     for _ in range(3):
         work()
@@ -247,7 +250,7 @@ def test_sessions_side_by_side_in_threads(script: models.Script) -> None:
         with script.model.session() as session:
             if together:
                 start.wait(60)
-            for run in range(10):
+            for run in range(min(10, models.amount(100))):
                 session.run(overrides[(number + run) % 4], seed=run, duration=0.03)
                 session.advance(0.0101)
                 states.append(state(session))
@@ -451,6 +454,9 @@ def test_events_of_a_run(endless: models.Script) -> None:
 # -- processes ---------------------------------------------------------------------
 
 
+cpu_only = pytest.mark.skipif(models.BACKEND != "cpu", reason="CUDA does not survive a fork")
+
+
 def _in_child(work: Callable[[], Any], answers: Any) -> None:
     try:
         answers.put(work())
@@ -477,6 +483,7 @@ def forked(*works: Callable[[], Any]) -> list[Any]:
     return [queue.get() for queue in queues]
 
 
+@cpu_only
 def test_a_forked_child_has_a_session_of_its_own(script: models.Script) -> None:
     with script.model.session() as session, script.model.session() as other:
         session.run({"exc.v": 1e-3}, seed=1)
@@ -498,6 +505,7 @@ def test_a_forked_child_has_a_session_of_its_own(script: models.Script) -> None:
             assert answer == digest(state(other))
 
 
+@cpu_only
 def test_a_fork_while_another_thread_runs(endless: models.Script) -> None:
     with endless.model.session() as session:
 
@@ -511,6 +519,20 @@ def test_a_fork_while_another_thread_runs(endless: models.Script) -> None:
         assert answer == digest(state(session))
 
 
+@pytest.mark.skipif(models.BACKEND == "cpu", reason="on the CPU a child has its own session")
+def test_a_session_on_a_card_is_lost_in_a_forked_child(endless: models.Script) -> None:
+    """An error says what to do; the parent goes on where it was."""
+    with endless.model.session() as session, endless.model.session() as other:
+        for one in (session, other):
+            one.run(duration=0.005, seed=1)
+        [answer] = forked(lambda: session.run(seed=1))
+        assert isinstance(answer, SessionError)
+        assert "spawn" in str(answer)
+        for one in (session, other):
+            one.advance(0.005)
+        assert_same(state(session), state(other))
+
+
 def test_a_closed_session_stays_closed_in_a_child(endless: models.Script) -> None:
     session = endless.model.session()
     session.close()
@@ -518,6 +540,7 @@ def test_a_closed_session_stays_closed_in_a_child(endless: models.Script) -> Non
     assert isinstance(answer, SessionClosedError)
 
 
+@cpu_only
 def test_openmp_threads_do_not_survive_a_fork() -> None:
     """Their runtime would wait for ever; an error says what to do."""
     model = models.built(models.noisy, threads=2, random_setup=False).model
