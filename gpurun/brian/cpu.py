@@ -85,6 +85,7 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         self._reading: Any = None
         self._options: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self._sources: Sources | None = None
+        self._disable_asserts = False
         self._draws: dict[str, bool] = {}
         self._built_in = -1
         self._built_from = 0
@@ -304,6 +305,9 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         self._options = compiler_options(
             compiler_flags, linker_flags, threads=nb_threads, debug=debug
         )
+        if self._disable_asserts:
+            flags, link_flags = self._options
+            self._options = ((*flags, "-DNDEBUG"), link_flags)
 
     def copy_source_files(self, writer: Any, directory: str) -> None:
         """Collect the library's sources. They are compiled in a directory of their own."""
@@ -345,6 +349,8 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         self.model = None
         for option in _OWN_OPTIONS:
             kwds.pop(option, None)
+        # An option of brian2cuda's, whose scripts run on the CPU, too
+        self._disable_asserts = bool(kwds.pop("disable_asserts", False))
         super().build(directory=directory, **kwds)
 
     def write_static_arrays(self, directory: str) -> None:

@@ -68,6 +68,8 @@ def _cuda_flags(flags: tuple[str, ...]) -> tuple[str, ...]:
     chosen = ["-diag-suppress", "177"]  # variables that generated code does not use
     if "-ffp-contract=off" in flags:
         chosen.append("-fmad=false")
+    if "-DNDEBUG" in flags:
+        chosen.append("-DNDEBUG")
     if {"-ffast-math", "-Ofast"} & set(flags):
         chosen += ["-ftz=true", "-prec-div=false", "-prec-sqrt=false"]
     return tuple(chosen)
