@@ -420,7 +420,8 @@ class Session:
             size or self._instance.baseline_size,
             self.model.resolver,
             allow_nonfinite,
-            self._instance.library.count_nonfinite,
+            # Not before it is needed: a model with static state would be loaded for it
+            lambda source: self._instance.library.count_nonfinite(source),
         )
 
     def _note(self, writes: list[Write]) -> None:

@@ -98,6 +98,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @functools.cache
 def missing_card() -> str | None:
     """Why no CUDA card can be used, or None where one can."""
+    if "cuda_emulator" in os.environ.get("CUDA_PATH", ""):
+        return None
+    if not os.path.exists("/dev/nvidiactl") and not os.path.exists("/dev/dxg"):
+        # The emulator's driver may be loaded in this process
+        return "no NVIDIA driver (there is no /dev/nvidiactl)"
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:
