@@ -22,7 +22,7 @@ def wheels() -> Path | None:
     return max(found).parent.parent if found else None
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def toolkit() -> Generator[Path]:
     """The toolkit's folder; gpurun finds it first, also in processes that tests start."""
     root = wheels()
