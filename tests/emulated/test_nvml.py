@@ -192,7 +192,9 @@ def test_memory_of_another_process(machine: Machine) -> None:
 def test_doctor(machine: Machine) -> None:
     machine.set("devices=3", "device2.lost=on", "device1.nvml.memory.used=512M", "cuda=11.8")
     text = machine.run("-m", "gpurun", "doctor", status=None).stdout
-    lines = {line[8:23].strip(): (line[:8].strip(), line[23:].strip()) for line in text.splitlines()}
+    lines = {
+        line[8:23].strip(): (line[:8].strip(), line[23:].strip()) for line in text.splitlines()
+    }
     assert "580.65.06, for CUDA up to 11.8" in lines["NVIDIA driver"][1]
     assert lines["card cuda:0"] == ("ok", "Emulated CUDA card, 2.0 of 2.0 GiB free")
     assert lines["card cuda:1"] == ("ok", "Emulated CUDA card, 1.5 of 2.0 GiB free")
