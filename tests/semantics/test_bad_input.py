@@ -31,7 +31,7 @@ from gpurun.errors import (
     UnitMismatchError,
     UnknownVariableError,
 )
-from tests import backend, models
+from tests import models
 from tests.states import assert_same, state
 
 Session = gpurun.Session
@@ -479,7 +479,7 @@ def test_good_overrides_beside_a_bad_one_are_not_written(
 
 
 def test_a_device_that_the_model_is_not_built_for(script: models.Script) -> None:
-    other = "cuda" if backend.BACKEND == "cpu" else "cpu"
+    other = "cuda" if models.BACKEND == "cpu" else "cpu"
     with pytest.raises(DeviceUnavailableError, match=f"'{other}' was asked for"):
         script.model.session(device=other)
 
