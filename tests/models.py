@@ -9,10 +9,8 @@ costs seconds of compiling.
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -39,26 +37,12 @@ from brian2.units import Hz, ms, mV, nA, second, um, volt
 
 import gpurun
 from gpurun.brian.facade import backend_device
+from tests.backend import BACKEND
 
-#: What the scripts are built for, ``"cpu"`` or ``"cuda"`` (see ``tests/conftest.py``).
-BACKEND = os.environ.get("GPURUN_TEST_BACKEND", "cpu")
-#: Whether its kernels run on the emulator.
-EMULATED = (
-    BACKEND == "cuda"
-    and Path(os.environ.get("CUDA_PATH", "")).resolve() == Path(__file__).parent / "cuda_emulator"
-)
-#: Whether equal runs are equal to the last bit. Sums of atomic additions depend on the order
-#: of the threads, which only the emulator keeps, unless it is to change it from launch to launch.
-EXACT = BACKEND == "cpu" or (EMULATED and "random" not in os.environ.get("CUDA_EMULATOR", ""))
 #: Compiles fast and rounds the same everywhere.
 FLAGS = ["-w", "-O1", "-ffp-contract=off"]
 #: Time step of all models, in seconds.
 DT = 0.1e-3
-
-
-def amount(number: int) -> int:
-    """How many of `number` runs or examples to make: an emulated card takes its time."""
-    return max(2, number // 25) if EMULATED else number
 
 
 def device() -> Any:

@@ -47,6 +47,14 @@ def mentions(code: str | list[str], name: str) -> bool:
     return re.search(rf"\b{re.escape(name)}\b", text) is not None
 
 
+def pointer_name(array: str) -> str:
+    """The pointer by which kernels find an array, as brian2cuda's generator names it.
+
+    Arrays are called ``_array_...``; a function's data is called as the function is.
+    """
+    return f"_ptr{array}" if array.startswith("_") else f"_ptr_{array}"
+
+
 def _array_name(variable: Any) -> str:
     device: Any = get_device()
     return str(device.get_array_name(variable))
@@ -72,7 +80,7 @@ class RecordingCUDACodeGenerator(CUDACodeGenerator):
         # A function's own data (a TimedArray's values) is an array like others
         names = [line.split(" = ")[1].rstrip(";") for line in pointers]
         support = [text for text in support if "__CUDA_ARCH__" not in text or "{" in text]
-        support = [*(f"#define _namespace{name} _ptr_{name}" for name in names), *support]
+        support = [*(f"#define _namespace{name} {pointer_name(name)}" for name in names), *support]
         return defines, [], support, functions, []
 
 

@@ -12,7 +12,7 @@ from brian2.core.clocks import EventClock
 from brian2.core.variables import ArrayVariable, Constant, DynamicArrayVariable
 from brian2.parsing.rendering import CPPNodeRenderer
 
-from gpurun.brian.cuda_codeobject import GpurunCUDACodeObject
+from gpurun.brian.cuda_codeobject import GpurunCUDACodeObject, pointer_name
 from gpurun.brian.manifest import Description
 from gpurun.brian.writes import owned_by, variables_written_by
 
@@ -93,7 +93,7 @@ class _Emitter:
         number = self.ids[name]
         if number not in self.arrays:
             entry = self.description.table[number]
-            self.arrays[number] = Array(number, f"_ptr{_joint(name)}{name}", entry.c_type)
+            self.arrays[number] = Array(number, pointer_name(name), entry.c_type)
         return self.arrays[number]
 
     def add_arrays(self, units: list[Unit]) -> None:
@@ -115,7 +115,7 @@ class _Emitter:
                     array.host_reads = True
         text = "\n".join(unit.kernels for unit in units)
         for name in self.ids:
-            if re.search(rf"\b_ptr{_joint(name)}{name}\b", text):
+            if re.search(rf"\b{pointer_name(name)}\b", text):
                 self.add(name)
         for number in clocks:
             self.arrays[number].clock = True
@@ -230,11 +230,6 @@ def _constants(codeobj: Any) -> str:
         for name, variable in sorted(codeobj.variables.items())
         if isinstance(variable, Constant)
     )
-
-
-def _joint(name: str) -> str:
-    """Arrays are called ``_array_...``; a function's data begins without the underscore."""
-    return "" if name.startswith("_") else "_"
 
 
 def device_sources(device: Any, description: Description) -> dict[str, str]:

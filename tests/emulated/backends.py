@@ -116,7 +116,7 @@ class StandaloneBackend:
         results = self.directory / name
         results.mkdir()
         try:
-            with _stderr_to(results / "stderr.txt"):
+            with stderr_to(results / "stderr.txt"):
                 b2.device.run(
                     results_directory=name, with_output=False, run_args=dict(values or {})
                 )
@@ -140,7 +140,7 @@ class StandaloneBackend:
 
 
 @contextlib.contextmanager
-def _stderr_to(path: Path) -> Generator[None]:
+def stderr_to(path: Path) -> Generator[None]:
     """Have this process and those that it starts write their messages into a file."""
     kept = os.dup(2)
     with path.open("w") as file:

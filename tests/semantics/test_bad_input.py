@@ -31,7 +31,7 @@ from gpurun.errors import (
     UnitMismatchError,
     UnknownVariableError,
 )
-from tests import models
+from tests import backend, models
 from tests.states import assert_same, state
 
 Session = gpurun.Session
@@ -390,17 +390,19 @@ def expected(script: models.Script) -> list[dict[str, np.ndarray]]:
     """States of the good runs between the bad ones, without these."""
     states = []
     with script.model.session() as session:
-        session.run(CARRIED, seed=1)
+        session.run(CARRIED, seed=1, duration=LENGTH)
         states.append(state(session))
         session.advance(0.0023)
         states.append(state(session))
-        session.run(GOOD, carry=["stdp.w", "exc.tau"])
+        session.run(GOOD, carry=["stdp.w", "exc.tau"], duration=LENGTH)
         states.append(state(session))
     return states
 
 
 CARRIED = {"stdp.w": np.linspace(0, 2, 100), "exc.tau": 0.009, "spread.delay": 5e-3}
 GOOD = {"exc.level": 1e-3, "gen": ([1, 2], [1e-3, 2e-3])}
+#: None for the script's own: emulated threads are slow, and these runs are many.
+LENGTH = 0.003 if backend.EMULATED else None
 
 
 def test_the_table_is_long_enough() -> None:
@@ -426,13 +428,13 @@ def test_refused(script: models.Script, expected: list[Any], row: Row) -> None:
 
     with script.model.session() as session:
         refused(session)
-        session.run(CARRIED, seed=1)
+        session.run(CARRIED, seed=1, duration=LENGTH)
         assert_same(state(session), expected[0])
         refused(session)
         session.advance(0.0023)
         assert_same(state(session), expected[1])
         refused(session)
-        session.run(GOOD, carry=["stdp.w", "exc.tau"])
+        session.run(GOOD, carry=["stdp.w", "exc.tau"], duration=LENGTH)
         assert_same(state(session), expected[2])
 
 
@@ -470,7 +472,7 @@ def test_good_overrides_beside_a_bad_one_are_not_written(
             )
 
     with script.model.session() as session:
-        session.run(CARRIED, seed=1)
+        session.run(CARRIED, seed=1, duration=LENGTH)
         with pytest.raises(row.error):
             row.do(Together(session), o)  # type: ignore[arg-type]
         assert o.stim(1 * ms) == stimulus
@@ -479,7 +481,7 @@ def test_good_overrides_beside_a_bad_one_are_not_written(
 
 
 def test_a_device_that_the_model_is_not_built_for(script: models.Script) -> None:
-    other = "cuda" if models.BACKEND == "cpu" else "cpu"
+    other = "cuda" if backend.BACKEND == "cpu" else "cpu"
     with pytest.raises(DeviceUnavailableError, match=f"'{other}' was asked for"):
         script.model.session(device=other)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import gpurun
 from gpurun.errors import OverrideError
-from tests import models, stimuli
+from tests import backend, models, stimuli
 from tests.states import STREAM, assert_same, differing, state
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -63,7 +63,7 @@ def alone(script: models.Script, overrides: Any, seed: int, **options: Any) -> d
         return state(session)
 
 
-@hypothesis.settings(max_examples=models.amount(100))
+@hypothesis.settings(max_examples=backend.amount(100))
 @hypothesis.given(earlier=st.lists(RUNS, min_size=1, max_size=8), names=NAMES, seed=SEEDS)
 def test_a_run_after_others_equals_it_alone(
     script: models.Script, earlier: list[Any], names: set[str], seed: int
@@ -80,7 +80,7 @@ def test_a_hundred_runs_with_everything_then_without(script: models.Script) -> N
     objects, sizes = script.objects, stimuli.sizes(script.model)
     expected = alone(script, None, 5)
     with script.model.session() as session:
-        for number in range(models.amount(100)):
+        for number in range(backend.amount(100)):
             session.run(stimuli.draw(stimuli.OVERRIDES, objects, sizes, number), seed=number)
             if number % 10 == 0:
                 session.run(seed=5)
@@ -113,7 +113,7 @@ def test_what_few_spikes_have_changed_is_put_back(script: models.Script) -> None
         session.run(duration=0, seed=1)
         baseline = state(session)
         spikes = []
-        for _ in range(models.amount(300)):
+        for _ in range(backend.amount(300)):
             cells = random.choice(20, size=random.integers(1, 4), replace=False)
             potentials = np.zeros(20)
             potentials[cells] = random.uniform(0.009, 0.02, len(cells))
@@ -142,7 +142,7 @@ def written(script: models.Script, session: gpurun.Session) -> set[str]:
     return changing | session.overridden_names() | {STREAM}
 
 
-@hypothesis.settings(max_examples=models.amount(15))
+@hypothesis.settings(max_examples=backend.amount(15))
 @hypothesis.given(names=NAMES, seed=SEEDS)
 def test_only_what_the_manifest_says_is_written(
     script: models.Script, names: set[str], seed: int
@@ -194,7 +194,7 @@ def test_carried_through_many_runs(script: models.Script) -> None:
     w, theta = script.objects.stdp.w, "exc.theta"
     with script.model.session() as session, script.model.session() as other:
         weights = thresholds = None
-        for seed in range(min(6, models.amount(100))):
+        for seed in range(min(6, backend.amount(100))):
             result = session.run(carry=[w, theta], record=[w, theta], seed=seed)
             given = [] if weights is None else [("stdp.w", weights), (theta, thresholds)]
             other.run(given, seed=seed)

@@ -10,10 +10,12 @@ import pytest
 from brian2 import NeuronGroup, Quantity
 from brian2.units import Hz, ms, mV, second, volt
 
-from tests import models, stimuli
+from tests import backend, models, stimuli
 from tests.states import assert_same, differing, state
 
 SEED = 20
+#: Long enough that each override changes something.
+LENGTH = 0.025 if backend.EMULATED else 0.05
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +92,8 @@ def test_all_overrides_equal_the_script_that_sets_them(script: models.Script) ->
     other = models.build(models.everything, seed=SEED, values=VALUES, last=set_in_script)
     o = script.objects
     with script.model.session() as session, other.model.session() as reference:
-        session.run(as_overrides(o), seed=1, duration=0.05)
-        reference.run(seed=1, duration=0.05)
+        session.run(as_overrides(o), seed=1, duration=LENGTH)
+        reference.run(seed=1, duration=LENGTH)
         one, two = state(session), state(reference)
         # Other set-up code has other static arrays
         names = {name for name in one if not name.startswith("_static_array")}
@@ -100,11 +102,11 @@ def test_all_overrides_equal_the_script_that_sets_them(script: models.Script) ->
         # Each of them counts
         for left_out in range(len(as_overrides(o))):
             some = [pair for number, pair in enumerate(as_overrides(o)) if number != left_out]
-            session.run(some, seed=1, duration=0.05)
+            session.run(some, seed=1, duration=LENGTH)
             assert differing(state(session), one), as_overrides(o)[left_out]
         # ... and the same again after runs without them
         session.run(seed=4)
-        session.run(as_overrides(o), seed=1, duration=0.05)
+        session.run(as_overrides(o), seed=1, duration=LENGTH)
         assert_same(state(session), one)
 
 

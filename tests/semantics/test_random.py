@@ -17,7 +17,8 @@ import pytest
 
 import gpurun
 from gpurun.config import configure
-from tests import models
+from gpurun.errors import SessionError
+from tests import backend, models
 from tests.states import STREAM, assert_same, differing, state
 
 ROOT = Path(__file__).parents[2]
@@ -327,7 +328,14 @@ def _forked_run(drive: float) -> tuple[list[float], list[int]]:
     return o.cells.v[:].tolist(), o.links.i[:].tolist()
 
 
-@pytest.mark.parametrize("parent_has_run", [False, True])
+#: A process that has used a card cannot fork others that use it; only the emulator forgives.
+forks = pytest.mark.skipif(
+    backend.BACKEND == "cuda" and not backend.EMULATED, reason="CUDA does not survive a fork"
+)
+
+
+@forks
+@pytest.mark.parametrize("parent_has_run", [False, True] if backend.BACKEND == "cpu" else [False])
 @pytest.mark.parametrize("random_setup", [False, True])
 def test_dropin_pool_workers_have_streams_of_their_own(
     tmp_path: Path, parent_has_run: bool, random_setup: bool
@@ -348,6 +356,21 @@ def test_dropin_pool_workers_have_streams_of_their_own(
         assert all_differ([np.array(i) for _, i in results])
 
 
+@pytest.mark.skipif(backend.BACKEND == "cpu", reason="on the CPU a child has its own session")
+def test_dropin_pool_after_a_run_on_a_card(tmp_path: Path) -> None:
+    o = dropin(tmp_path)
+    _forked_run.objects = o  # type: ignore[attr-defined]
+    b2.device.run()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        with (
+            multiprocessing.get_context("fork").Pool(1) as pool,
+            pytest.raises(SessionError, match="'spawn'"),
+        ):
+            pool.map(_forked_run, [1.0])
+
+
+@forks
 def test_dropin_pool_of_a_seeded_script_gives_the_same_everywhere(tmp_path: Path) -> None:
     o = dropin(tmp_path, seed=11)
     _forked_run.objects = o  # type: ignore[attr-defined]

@@ -21,7 +21,7 @@ import pytest
 import gpurun
 from gpurun import events
 from gpurun.errors import SessionBusyError, SessionClosedError, SessionError, UnknownVariableError
-from tests import models, stimuli
+from tests import backend, models, stimuli
 from tests.states import assert_same, differing, digest, state
 
 ROOT = Path(__file__).parents[2]
@@ -94,13 +94,13 @@ def test_a_matrix_has_the_shape_that_brian_gives_it(script: models.Script) -> No
 
 
 def test_what_a_result_says_about_its_run(script: models.Script) -> None:
-    with script.model.session(device=models.BACKEND) as session:
+    with script.model.session(device=backend.BACKEND) as session:
         result = session.run({"exc.v": 0.001}, carry=["stdp.w"], record=["spikes"], seed=7)
         assert result.seed == 7
         assert result.duration == pytest.approx(0.02)
         assert result.t == pytest.approx(0.02)
         assert result.completed == 1
-        assert result.device == {"cpu": "cpu", "cuda": "cuda:0"}[models.BACKEND]
+        assert result.device == {"cpu": "cpu", "cuda": "cuda:0"}[backend.BACKEND]
         assert result.peak_memory is not None
         assert result.peak_memory > 2**20
         times = (result.upload_time, result.reset_time, result.loop_time, result.read_time)
@@ -175,14 +175,14 @@ def test_memory_is_flat_over_sessions_and_runs(script: models.Script) -> None:
     process = psutil.Process()
     overrides = [
         stimuli.draw(stimuli.OVERRIDES, script.objects, stimuli.sizes(script.model), seed)
-        for seed in range(min(10, models.amount(100)))
+        for seed in range(min(10, backend.amount(100)))
     ]
 
-    length = 0.005 if models.EMULATED else None
+    length = 0.005 if backend.EMULATED else None
 
     def work() -> None:
         with script.model.session() as session:
-            for number in range(models.amount(100)):
+            for number in range(backend.amount(100)):
                 given = overrides[number % len(overrides)]
                 session.run(given, record=["spikes", "trace"], duration=length)
 
@@ -244,14 +244,15 @@ def test_sessions_side_by_side_in_threads(script: models.Script) -> None:
     names = sorted(set(stimuli.OVERRIDES) - {"exc.v[5:15]", "exc.theta[:10]", "exc.tau[10:]"})
     overrides = [stimuli.draw(names, script.objects, sizes, seed) for seed in range(4)]
     start = threading.Barrier(4)
+    length = 0.005 if backend.EMULATED else 0.03
 
     def presented(number: int, *, together: bool) -> list[dict[str, np.ndarray]]:
         states = []
         with script.model.session() as session:
             if together:
                 start.wait(60)
-            for run in range(min(10, models.amount(100))):
-                session.run(overrides[(number + run) % 4], seed=run, duration=0.03)
+            for run in range(min(10, backend.amount(100))):
+                session.run(overrides[(number + run) % 4], seed=run, duration=length)
                 session.advance(0.0101)
                 states.append(state(session))
         return states
@@ -432,17 +433,18 @@ def test_an_exception_in_an_observer_is_not_swallowed(endless: models.Script) ->
 
 def test_events_of_a_run(endless: models.Script) -> None:
     seen: list[events.Event] = []
+    length = 0.1 if backend.EMULATED else 5.0
     unsubscribe = events.subscribe(seen.append)
     try:
         with endless.model.session() as session:
-            session.run(duration=5.0)
+            session.run(duration=length)
             stopped = session.run(duration=1e6, progress=lambda completed, elapsed: True)
             session.advance(0.01)
     finally:
         unsubscribe()
     starts = [event.duration for event in seen if isinstance(event, events.RunStarted)]
     ends = [event for event in seen if isinstance(event, events.RunFinished)]
-    assert starts == [5.0, 1e6, 0.01]
+    assert starts == [length, 1e6, 0.01]
     assert [end.completed for end in ends] == [1.0, stopped.completed, 1.0]
     assert ends[1].duration == pytest.approx(stopped.t)
     seen.clear()
@@ -454,7 +456,7 @@ def test_events_of_a_run(endless: models.Script) -> None:
 # -- processes ---------------------------------------------------------------------
 
 
-cpu_only = pytest.mark.skipif(models.BACKEND != "cpu", reason="CUDA does not survive a fork")
+cpu_only = pytest.mark.skipif(backend.BACKEND != "cpu", reason="CUDA does not survive a fork")
 
 
 def _in_child(work: Callable[[], Any], answers: Any) -> None:
@@ -519,7 +521,7 @@ def test_a_fork_while_another_thread_runs(endless: models.Script) -> None:
         assert answer == digest(state(session))
 
 
-@pytest.mark.skipif(models.BACKEND == "cpu", reason="on the CPU a child has its own session")
+@pytest.mark.skipif(backend.BACKEND == "cpu", reason="on the CPU a child has its own session")
 def test_a_session_on_a_card_is_lost_in_a_forked_child(endless: models.Script) -> None:
     """An error says what to do; the parent goes on where it was."""
     with endless.model.session() as session, endless.model.session() as other:

@@ -10,7 +10,8 @@ from brian2 import NeuronGroup, SpikeGeneratorGroup, Synapses, run
 from brian2.units import ms
 
 import gpurun
-from tests.models import BACKEND, device, new_script
+from tests.backend import BACKEND
+from tests.models import device, new_script
 from tests.states import assert_same, state
 
 INPUTS, TARGETS = 60, 40
@@ -84,43 +85,43 @@ def spikes(name: str) -> dict[str, tuple[list[int], np.ndarray]]:
 @pytest.mark.parametrize("last", STIMULI)
 def test_runs_leave_nothing_behind(model: gpurun.Model, last: str) -> None:
     with model.session() as fresh:
-        fresh.run(spikes(last))
+        fresh.run(spikes(last), seed=1)
         alone = state(fresh)
     with model.session() as session:
         for name in ("few", "two", "many", "few", "none", "two"):
-            session.run(spikes(name))
-        session.run(spikes("few"), duration=2.5e-3)  # ends with spikes in flight
-        session.run(spikes(last))
+            session.run(spikes(name), seed=1)
+        session.run(spikes("few"), duration=2.5e-3, seed=1)  # ends with spikes in flight
+        session.run(spikes(last), seed=1)
         assert_same(state(session), alone)
 
 
 def test_carried_and_overridden_weights_are_put_back_as_a_whole(model: gpurun.Model) -> None:
     with model.session() as fresh:
-        fresh.run(spikes("few"))
+        fresh.run(spikes("few"), seed=1)
         alone = state(fresh)
     halves = np.full(INPUTS * TARGETS, 0.5)
     with model.session() as session:
-        session.run(spikes("many"))
-        session.run(spikes("two"), carry=["plastic.w"])
-        session.run(spikes("two"), carry=["plastic.w", "plastic.x"])
-        session.run(spikes("few"))
+        session.run(spikes("many"), seed=1)
+        session.run(spikes("two"), carry=["plastic.w"], seed=1)
+        session.run(spikes("two"), carry=["plastic.w", "plastic.x"], seed=1)
+        session.run(spikes("few"), seed=1)
         assert_same(state(session), alone)
-        session.run([("plastic.w", halves), *spikes("two").items()])
-        session.run(spikes("few"))
+        session.run([("plastic.w", halves), *spikes("two").items()], seed=1)
+        session.run(spikes("few"), seed=1)
         assert_same(state(session), alone)
-        session.run([("plastic.w", halves), *spikes("two").items()])
-        session.run(spikes("two"), carry=["plastic.w"])
-        session.run(spikes("few"))
+        session.run([("plastic.w", halves), *spikes("two").items()], seed=1)
+        session.run(spikes("two"), carry=["plastic.w"], seed=1)
+        session.run(spikes("few"), seed=1)
         assert_same(state(session), alone)
 
 
 def test_an_advance_counts_as_part_of_the_run(model: gpurun.Model) -> None:
     with model.session() as fresh:
-        fresh.run(spikes("two"))
+        fresh.run(spikes("two"), seed=1)
         alone = state(fresh)
     with model.session() as session:
-        session.run(spikes("few"), duration=1.5e-3)
+        session.run(spikes("few"), duration=1.5e-3, seed=1)
         session.advance(18.5e-3)
         session.advance(30e-3)
-        session.run(spikes("two"))
+        session.run(spikes("two"), seed=1)
         assert_same(state(session), alone)
