@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import brian2 as b2
+import brian2cuda  # noqa: F401  (whose code for binomial functions refuses names like "few")
 import numpy as np
 from brian2 import NeuronGroup, PoissonInput, SpikeMonitor, Synapses, TimedArray
 from brian2.core.functions import DEFAULT_FUNCTIONS

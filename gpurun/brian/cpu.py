@@ -43,7 +43,12 @@ from gpurun.brian.philox_codeobject import (
     numbered_units,
 )
 from gpurun.brian.program import compile_program
-from gpurun.brian.random_functions import adopt_binomials, draws_from_streams, noise_in_order
+from gpurun.brian.random_functions import (
+    adopt_binomials,
+    allow_any_binomial_name,
+    draws_from_streams,
+    noise_in_order,
+)
 from gpurun.brian.render import render_model
 from gpurun.brian.run_args import as_overrides, keep_arrays
 from gpurun.brian.sources import SourceCollector, compiler_options, library_code
@@ -122,6 +127,7 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         # Activating makes the default clock, whose initial values are in the queue afterwards
         begun = self.has_been_run or bool(self.main_queue)
         super().activate(build_on_run=build_on_run, **kwargs)
+        allow_any_binomial_name()
         self.rng = rng
         # Brian's reset_device() activates with these
         self.build_options = {**kwargs, **own}

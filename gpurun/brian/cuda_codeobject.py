@@ -17,7 +17,6 @@ from brian2.codegen.templates import Templater
 from brian2.core.preferences import prefs
 from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 from brian2.devices.device import get_device
-from brian2.input.binomial import BinomialFunction
 from brian2cuda.cuda_generator import CUDACodeGenerator
 
 from gpurun.brian.codeobject import assigned
@@ -132,16 +131,3 @@ class GpurunCUDAAtomicsCodeObject(GpurunCUDACodeObject):
 codegen_targets.add(GpurunCUDACodeObject)
 codegen_targets.add(GpurunCUDAAtomicsCodeObject)
 register_random_functions(GpurunCUDACodeObject)
-
-
-def _any_name(generate: Any) -> Any:
-    """brian2cuda wants "_binomial" in the name of a function; scripts for others need not."""
-
-    def code(n: float, p: float, use_normal: bool, name: str) -> Any:
-        return generate(n, p, use_normal, name if "_binomial" in name else f"{name}_binomial")
-
-    return code
-
-
-_binomials: Any = BinomialFunction.implementations
-_binomials["cuda"] = _any_name(_binomials["cuda"])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -101,6 +101,34 @@ def register_random_functions(codeobj_class: type[Any], qualifier: str) -> None:
         _binomial(qualifier, n, p, use_normal, name),
         {},
     )
+
+
+class _WithoutRefusal:
+    """brian2cuda's code for binomial functions, which raises for names without ``_binomial``.
+
+    Brian has it generated for every function, even if nobody wants it.
+    """
+
+    def __init__(self, generate: Callable[..., tuple[Any, dict[str, Any]]]) -> None:
+        self.generate = generate
+
+    def __call__(self, n: float, p: float, use_normal: bool, name: str) -> Any:
+        try:
+            return self.generate(n=n, p=p, use_normal=use_normal, name=name)
+        except NameError as error:
+            # For brian2cuda's own device, whose compiler then says what the matter is
+            return {"support_code": f"#error {error}"}, {}
+
+
+def allow_any_binomial_name() -> None:
+    """Let scripts that run on gpurun's devices name binomial functions as they like.
+
+    Does nothing unless brian2cuda was imported.
+    """
+    generators: dict[Any, Any] = BinomialFunction.implementations
+    generate = generators.get("cuda")
+    if generate is not None and not isinstance(generate, _WithoutRefusal):
+        generators["cuda"] = _WithoutRefusal(generate)
 
 
 def draws_from_streams(codeobj_class: type[Any] | None) -> bool:
