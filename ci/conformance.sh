@@ -3,6 +3,8 @@
 #
 #   ci/conformance.sh                 the three CPU configurations, then the comparison (about
 #                                     an hour; continues where an earlier run was stopped)
+#   ci/conformance.sh cuda            the same tests, and brian2cuda's own, on gpurun's CUDA
+#                                     backend: on a card, else with the emulated CUDA toolkit
 #   ci/conformance.sh emulated        the same tests, and brian2cuda's own, on brian2cuda with
 #                                     the emulated CUDA toolkit; continues likewise
 #   ci/conformance.sh sample          the small part that runs with every change
@@ -18,6 +20,10 @@ if [ "${1:-}" = sample ]; then
     shift
     exec uv run pytest tests/cpp/test_conformance_sample.py \
         tests/emulated/test_conformance_sample.py "$@"
+fi
+if [ "${1:-}" = cuda ]; then
+    shift
+    set -- upstream cuda cuda-own "$@"
 fi
 if [ "${1:-}" = emulated ]; then
     shift

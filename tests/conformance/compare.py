@@ -146,13 +146,18 @@ def differences(configuration: str, upstream: Results, observed: Results) -> lis
 def failures(configuration: str, observed: Results) -> list[Difference]:
     """All tests that did not pass, of a configuration that is compared with none.
 
-    A test that its own suite expects to fail is none of them if it does.
+    A test that its own suite expects to fail is none of them if it does. One that is meant for
+    gpurun and passes has to be run by gpurun alone.
     """
-    return [
-        Difference(configuration, phase, test, "outcome", "passed", one.outcome, one.detail)
-        for (phase, test), one in observed.items()
-        if one.outcome not in ("passed", "xfailed")
-    ]
+    found = []
+    for (phase, test), one in observed.items():
+        if one.outcome not in ("passed", "xfailed"):
+            found.append(
+                Difference(configuration, phase, test, "outcome", "passed", one.outcome, one.detail)
+            )
+        elif CONFIGURATIONS[configuration].gpurun and engine(one) != "gpurun":
+            found.append(Difference(configuration, phase, test, "engine", "gpurun", engine(one)))
+    return found
 
 
 def engine(result: Result) -> str:

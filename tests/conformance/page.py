@@ -16,10 +16,10 @@ INTRODUCTION = """\
      tests/conformance/explanations.toml. Do not edit. -->
 
 brian2 has a test suite for standalone devices (`brian2.test(test_standalone=...)`).
-`ci/conformance.sh` runs it on brian2's own device, on gpurun, and on brian2cuda with the
-[emulated CUDA toolkit](emulator.md), in fresh processes and with the preferences that
-brian2 sets for it (no optimisation, `-O0`), and compares the outcome of every single test.
-It also notes what ran the models: a test that passes because brian2's compiled program did
+`ci/conformance.sh` runs it on brian2's own device, on gpurun's CPU and CUDA backends, and on
+brian2cuda, in fresh processes and with the preferences that brian2 sets for it (no
+optimisation, `-O0`), and compares the outcome of every single test. Where there is no card,
+CUDA code is run by the [emulated toolkit](emulator.md). It also notes what ran the models: a test that passes because brian2's compiled program did
 the work does not count as passing on gpurun.
 
 A small part of it runs with every change (`tests/cpp/test_conformance_sample.py`,
@@ -90,6 +90,8 @@ def _configurations(abouts: Mapping[str, About]) -> str:
         versions = f"brian2 {about.brian2}"
         if about.brian2cuda:
             versions += f", brian2cuda {about.brian2cuda}"
+        if about.toolkits:
+            versions += f", on {' and '.join(about.toolkits)}"
         rows.append(
             (
                 f"`{name}`",

@@ -56,8 +56,8 @@ class Configuration:
         The name the tests' fixture hands to ``set_device``.
     gpurun : bool
         Whether gpurun is imported at all.
-    takeover : bool
-        Whether gpurun stands in for the name ``cpp_standalone``.
+    stands_in_for : tuple of str
+        The names of other devices that gpurun stands in for.
     meaning : str
         One sentence for the report.
     suite : str
@@ -65,19 +65,20 @@ class Configuration:
     phases : tuple of Phase
     reference : str
         The configuration that it is compared with. Without one every test has to pass.
-    emulated : bool
-        Whether the tests run CUDA code, with the emulated toolkit.
+    cuda : bool
+        Whether the tests run CUDA code. brian2cuda's is always run by the emulated toolkit,
+        gpurun's where there is no card.
     """
 
     name: str
     device: str
     gpurun: bool
-    takeover: bool
+    stands_in_for: tuple[str, ...]
     meaning: str
     suite: str = "brian2"
     phases: tuple[Phase, ...] = PHASES
     reference: str = "upstream"
-    emulated: bool = False
+    cuda: bool = False
 
     def phase(self, name: str) -> Phase:
         """The phase called `name`."""
@@ -91,7 +92,7 @@ CONFIGURATIONS = {
             "upstream",
             "cpp_standalone",
             False,
-            False,
+            (),
             "brian2's device `cpp_standalone`, unchanged; gpurun is not imported",
             reference="",
         ),
@@ -99,35 +100,55 @@ CONFIGURATIONS = {
             "device",
             "gpurun",
             True,
-            False,
+            (),
             "`set_device('gpurun')`; the name `cpp_standalone` is still brian2's own device",
         ),
         Configuration(
             "standin",
             "cpp_standalone",
             True,
-            True,
+            ("cpp_standalone",),
             "gpurun stands in for `cpp_standalone`, as under the `gpurun` command",
+        ),
+        Configuration(
+            "cuda",
+            "gpurun",
+            True,
+            ("cpp_standalone",),
+            "`set_device('gpurun', backend='cuda')`; gpurun's CUDA backend also stands in for "
+            "`cpp_standalone`, as under `gpurun --device cuda`",
+            cuda=True,
+        ),
+        Configuration(
+            "cuda-own",
+            "gpurun",
+            True,
+            ("cuda_standalone",),
+            "the same device with brian2cuda's own tests, where it stands in for `cuda_standalone`",
+            suite="brian2cuda",
+            phases=CUDA_PHASES,
+            reference="",
+            cuda=True,
         ),
         Configuration(
             "emulated",
             "cuda_standalone",
             False,
-            False,
+            (),
             "brian2cuda's device `cuda_standalone`, as released, on the emulated CUDA toolkit",
             phases=SHARED_PHASES,
-            emulated=True,
+            cuda=True,
         ),
         Configuration(
             "emulated-own",
             "cuda_standalone",
             False,
-            False,
+            (),
             "the same device with brian2cuda's own tests",
             suite="brian2cuda",
             phases=CUDA_PHASES,
             reference="",
-            emulated=True,
+            cuda=True,
         ),
     )
 }
@@ -144,6 +165,7 @@ class Part:
 
 PARTS = (
     Part("cpu", "gpurun on the CPU", ("upstream", "device", "standin")),
+    Part("cuda", "gpurun on CUDA", ("upstream", "cuda", "cuda-own")),
     Part(
         "emulated",
         "brian2cuda on the emulated toolkit",

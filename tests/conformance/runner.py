@@ -19,6 +19,7 @@ from pathlib import Path
 from gpurun.bench.machine import commit
 from tests.emulated.isolated import emulator_cache
 
+from . import toolkit
 from .plan import CONFIGURATIONS, Unit, read_units, shard, split, write_units
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,11 +54,22 @@ class Result:
 
 @dataclass
 class About:
-    """What a configuration was run with: versions, and the commits of this repository."""
+    """What a configuration was run with.
+
+    Attributes
+    ----------
+    brian2, brian2cuda : str
+        Versions; empty where it is not used.
+    commits : list of str
+        Of this repository.
+    toolkits : list of str
+        What ran gpurun's CUDA code.
+    """
 
     brian2: str
     commits: list[str] = field(default_factory=list)
     brian2cuda: str = ""
+    toolkits: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -193,9 +205,11 @@ class Runner:
     def _note_versions(self) -> None:
         path = self.directory / "about.json"
         about = self.about() if path.exists() else About(metadata.version("brian2"))
-        if self.configuration.emulated:
+        if self.configuration.cuda:
             about.brian2cuda = metadata.version("brian2cuda")
-        if self.configuration.gpurun or self.configuration.emulated:
+            if self.configuration.gpurun and (one := toolkit.describe()) not in about.toolkits:
+                about.toolkits.append(one)
+        if self.configuration.gpurun or self.configuration.cuda:
             state = commit(ROOT)
             name = state.revision[:12] + (" and changes" if state.modified else "")
             if name not in about.commits:
@@ -272,7 +286,7 @@ class Runner:
         # Every run directory starts with an empty cache: the builds belong to the test.
         environment["GPURUN_CACHE_DIR"] = str(self.directory / "cache")
         environment["TMPDIR"] = str(scratch)
-        if self.configuration.emulated:
+        if self.configuration.cuda:
             environment.setdefault("CUDA_EMULATOR_CACHE", emulator_cache())
         command = [sys.executable, "-m", f"{__package__}.worker", str(job)]
         with self._log(unit).open("a", encoding="utf-8") as log:

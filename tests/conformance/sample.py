@@ -20,13 +20,13 @@ class Case(NamedTuple):
     test: str
 
 
-def cases(*, emulated: bool = False) -> list[Case]:
-    """List the tests of the sample: those on gpurun, or those with the emulated toolkit."""
+def cases(*, cuda: bool = False) -> list[Case]:
+    """List the tests of the sample: those that run CUDA code, or the others."""
     parts = tomllib.loads(SAMPLE.read_text(encoding="utf-8"))["part"]
     return [
         Case(p["configuration"], p["phase"], test)
         for p in parts
-        if CONFIGURATIONS[p["configuration"]].emulated == emulated
+        if CONFIGURATIONS[p["configuration"]].cuda == cuda
         for test in p["tests"]
     ]
 

@@ -14,15 +14,18 @@ import json
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import brian2
 import pytest
 from brian2.core.preferences import prefs
+from brian2.devices.device import all_devices
 from brian2.tests import PreferencePlugin
 from brian2.utils.logger import LOG_LEVELS, BrianLogger
 
+from . import toolkit
 from .plan import CONFIGURATIONS, Configuration
 
 BRIAN = Path(brian2.__file__).parent
@@ -126,10 +129,8 @@ def prepare(configuration: Configuration) -> None:
     """Import gpurun where the configuration says so; set what brian2's run() sets."""
     if configuration.gpurun:
         import gpurun  # noqa: F401  # registers the device
-    if configuration.takeover:
-        from gpurun.brian import takeover
-
-        takeover.install(device="cpu", directory=None, seed=None)
+    if configuration.stands_in_for:
+        stand_in(configuration)
     from brian2.units import fundamentalunits
 
     prefs.reset_to_defaults()
@@ -138,14 +139,30 @@ def prepare(configuration: Configuration) -> None:
         BrianLogger.console_handler.setLevel(LOG_LEVELS["WARNING"])
     prefs["codegen.cpp.extra_compile_args_gcc"].extend(["-w", "-O0"])
     prefs["logging.warn_for_unused_objects"] = False
-    if configuration.emulated:
-        prepare_emulated()
+    if configuration.cuda:
+        from brian2cuda.tests import conftest  # noqa: F401  # "random" numbers for brian2's tests
+
+        if not configuration.gpurun:
+            prepare_emulated()
+        elif toolkit.emulated():
+            # Results must not depend on the order, and host code stays out of the card's memory
+            toolkit.use_emulated("order=random:7 strict=on")
+
+
+def stand_in(configuration: Configuration) -> None:
+    """Let gpurun stand in for other devices, and for no more than the configuration says."""
+    from gpurun.brian import takeover
+
+    with suppress(ImportError):
+        import brian2cuda.device  # noqa: F401  # registers `cuda_standalone`
+    own = dict(all_devices)
+    takeover.install(device="cuda" if configuration.cuda else "cpu", directory=None, seed=None)
+    for name in set(takeover.TAKEN_OVER).difference(configuration.stands_in_for):
+        all_devices[name] = own[name]
 
 
 def prepare_emulated() -> None:
     """Set what brian2cuda's run() sets, and where the emulated toolkit is."""
-    from brian2cuda.tests import conftest  # noqa: F401  # "random" numbers for brian2's tests
-
     from tests.emulated import upstream
 
     own = ["-w", "-use_fast_math", '-Xcudafe "--diag_suppress=declared_but_not_referenced"']
@@ -154,9 +171,8 @@ def prepare_emulated() -> None:
     prefs["devices.cuda_standalone.cuda_backend.extra_compile_args_nvcc"] = own
     jobs = len(os.sched_getaffinity(0))
     prefs["devices.cpp_standalone.extra_make_args_unix"] = [f"-j{jobs}"]
-    os.environ["CUDA_PATH"] = str(upstream.TOOLKIT)
     # Thread 0 comes last, as if the lanes of a warp went in step: brian2cuda relies on it
-    os.environ["CUDA_EMULATOR"] = "order=reverse"
+    toolkit.use_emulated("order=reverse")
 
 
 def main(job_file: str) -> int:
@@ -173,9 +189,12 @@ def main(job_file: str) -> int:
             watch_gpurun(journal)
 
     # brian2cuda's run() counts what the device refuses as skipped
-    plugin = PreferencePlugin(prefs, fail_for_not_implemented=not configuration.emulated)
+    is_brian2cuda = configuration.cuda and not configuration.gpurun
+    plugin = PreferencePlugin(prefs, fail_for_not_implemented=not is_brian2cuda)
     plugin.device = configuration.device
     plugin.device_options = {"directory": None, "with_output": False}
+    if configuration.gpurun and configuration.cuda:
+        plugin.device_options["backend"] = "cuda"
     if not selected.build_on_run:
         plugin.device_options["build_on_run"] = False
 

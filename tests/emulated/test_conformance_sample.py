@@ -5,16 +5,20 @@ from __future__ import annotations
 import pytest
 
 from tests.conformance import sample
+from tests.conformance.plan import CONFIGURATIONS
 from tests.conformance.runner import Result
+from tests.conformance.toolkit import TOOLKIT
 
 # The first test runs all of them.
 pytestmark = pytest.mark.timeout(1200)
-CASES = sample.cases(emulated=True)
+CASES = sample.cases(cuda=True)
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[sample.Case, Result]:
-    return sample.run(tmp_path_factory.mktemp("conformance"), CASES)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CUDA_PATH", str(TOOLKIT))
+        return sample.run(tmp_path_factory.mktemp("conformance"), CASES)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(case))
@@ -23,4 +27,8 @@ def test_passes_on_the_emulated_toolkit(
 ) -> None:
     result = results[case]
     assert result.outcome == "passed", result.detail
-    assert result.binary_runs > 0, "no compiled program was run in this test"
+    if CONFIGURATIONS[case.configuration].gpurun:
+        assert result.session_runs > 0, "gpurun ran no model in this test"
+        assert result.binary_runs == 0, "brian2's compiled program did the work"
+    else:
+        assert result.binary_runs > 0, "no compiled program was run in this test"

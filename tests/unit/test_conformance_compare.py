@@ -18,7 +18,9 @@ from tests.conformance.compare import (
 from tests.conformance.page import merge, render
 from tests.conformance.plan import PARTS, UNIT_SIZE, read_units, shard, split, write_units
 from tests.conformance.runner import About, Result, Runner, read_journal
+from tests.conformance.toolkit import TOOLKIT, emulated
 
+PART = {part.name: part for part in PARTS}
 PASSED = Result("passed", binary_runs=1)
 OURS = Result("passed", session_runs=2)
 KEY = ("single", "test_a.py::test_one")
@@ -190,7 +192,7 @@ def test_the_page_lists_differences_and_totals() -> None:
 
 
 def test_a_part_of_the_page_is_replaced_and_the_others_stay() -> None:
-    cpu, emulated = PARTS
+    cpu, emulated = PARTS[0], PARTS[-1]
     page = merge(merge("", emulated, "## Two\n\n"), cpu, "## One\n\n")
     assert page.index("## One") < page.index("## Two")
     changed = merge(page, emulated, "## Three\n\n")
@@ -205,10 +207,45 @@ def test_configurations_without_a_counterpart_have_to_pass() -> None:
         "emulated": {one: PASSED},
         "emulated-own": {one: Result("xfailed"), two: Result("crashed", "why")},
     }
-    found = deviations(PARTS[1], results)
+    found = deviations(PART["emulated"], results)
     assert found == [
         Difference("emulated-own", "single", "b", "outcome", "passed", "crashed", "why")
     ]
+
+
+def test_brian2cudas_own_tests_have_to_run_on_gpurun_alone() -> None:
+    ours = {
+        ("single", "runs"): OURS,
+        ("single", "fails"): Result("failed", "why"),
+        ("single", "nothing"): Result("passed"),
+        ("single", "both"): Result("passed", binary_runs=1, session_runs=1),
+        ("single", "unexpected"): Result("xpassed", session_runs=1),
+    }
+    found = deviations(PART["cuda"], {"upstream": {}, "cuda": {}, "cuda-own": ours})
+    assert [(one.test, one.kind, one.upstream, one.observed) for one in found] == [
+        ("fails", "outcome", "passed", "failed"),
+        ("nothing", "engine", "gpurun", "none"),
+        ("both", "engine", "gpurun", "both"),
+        ("unexpected", "outcome", "passed", "xpassed"),
+    ]
+
+
+def test_the_page_says_what_ran_cuda_code() -> None:
+    abouts = {
+        "upstream": About("2.10.1"),
+        "cuda": About("2.10.1", ["0123"], "1.0b1", ["one card", "another"]),
+    }
+    results = {"upstream": {KEY: PASSED}, "cuda": {KEY: OURS}}
+    page = render(PART["cuda"], abouts, results, {}, [])
+    assert "brian2cuda 1.0b1, on one card and another" in page
+
+
+@pytest.mark.parametrize("chosen", [TOOLKIT, TOOLKIT.parent / "another toolkit"])
+def test_cuda_path_says_whether_cuda_is_emulated(
+    chosen: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_PATH", str(chosen))
+    assert emulated() == (chosen == TOOLKIT)
 
 
 def test_a_test_on_brian2cuda_has_to_run_its_program() -> None:
