@@ -19,8 +19,9 @@ brian2 has a test suite for standalone devices (`brian2.test(test_standalone=...
 `ci/conformance.sh` runs it on brian2's own device, on gpurun's CPU and CUDA backends, and on
 brian2cuda, in fresh processes and with the preferences that brian2 sets for it (no
 optimisation, `-O0`), and compares the outcome of every single test. Where there is no card,
-CUDA code is run by the [emulated toolkit](emulator.md). It also notes what ran the models: a test that passes because brian2's compiled program did
-the work does not count as passing on gpurun.
+CUDA code is run by the [emulated toolkit](emulator.md). It also notes what ran the models: a
+test that passes because brian2's compiled program did the work does not count as passing on
+gpurun.
 
 A small part of it runs with every change (`tests/cpp/test_conformance_sample.py`,
 `tests/emulated/test_conformance_sample.py`).
