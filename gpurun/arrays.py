@@ -14,7 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from gpurun.errors import DtypeMismatchError, OverrideError, ShapeMismatchError
+from gpurun.errors import (
+    DtypeMismatchError,
+    NotSupportedError,
+    OverrideError,
+    ShapeMismatchError,
+)
 
 _DLPACK_CUDA = 2
 
@@ -54,13 +59,9 @@ def on_device(value: Any) -> bool:
 def _interface(name: str, value: Any) -> dict[str, Any]:
     if not hasattr(type(value), "__cuda_array_interface__"):
         try:
-            import cupy  # pyright: ignore[reportMissingImports]
-        except ImportError:
-            raise OverrideError(
-                f"'{name}' was given an array in a card's memory that only speaks DLPack. Install "
-                "cupy (uv add cupy-cuda13x), or give it as a NumPy array.",
-                name=name,
-            ) from None
+            cupy = require_cupy(f"'{name}', an array in a card's memory that only speaks DLPack,")
+        except NotSupportedError as error:
+            raise OverrideError(error.message, name=name) from error
         value = cupy.from_dlpack(value)
     return {**value.__cuda_array_interface__, "owner": value}
 
@@ -113,6 +114,25 @@ def _contiguous(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
         strides.append(step)
         step *= length
     return tuple(reversed(strides))
+
+
+def require_cupy(why: str) -> Any:
+    """Import CuPy.
+
+    Raises
+    ------
+    NotSupportedError
+        It is not installed, or does not start; `why` says what needs it.
+    """
+    try:
+        import cupy  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise NotSupportedError(
+            f"{why} needs CuPy, which cannot be imported ({error}). Install it (pip install "
+            "cupy-cuda13x for CUDA 13), or do without.",
+            what="cupy",
+        ) from error
+    return cupy
 
 
 class DeviceArray:
@@ -172,6 +192,26 @@ class DeviceArray:
         if array.size:
             self._fetch(self._address, array)
         return array
+
+    def to_cupy(self, card: int, *, copy: bool) -> Any:
+        """The elements as a CuPy array, a copy of its own or this memory.
+
+        Parameters
+        ----------
+        card : int
+            CUDA's number of the card.
+        copy : bool
+        """
+        cupy = require_cupy("An array on the card")
+        with cupy.cuda.Device(card):
+            if not self.size:
+                return cupy.empty(self.shape, self.dtype)
+            array = cupy.asarray(self)
+            if copy:
+                array = array.copy()
+                # The session may write to its memory as soon as this returns
+                cupy.cuda.get_current_stream().synchronize()
+            return array
 
     def __repr__(self) -> str:
         return f"<DeviceArray of {self.dtype.name}, shape {self.shape}>"

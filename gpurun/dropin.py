@@ -20,7 +20,7 @@ from gpurun.results import RunResult
 from gpurun.session import Progress, Session
 
 
-def _device_for(model: Model) -> str:
+def device_for(model: Model) -> str:
     """The device of the command line where it fits the model, which a script may choose itself."""
     spec = parse_device(settings().device)
     return str(spec) if spec.kind == model.manifest.backend else model.manifest.backend
@@ -32,6 +32,8 @@ class DropInSession(Session):
     Parameters
     ----------
     model : Model
+    device : str
+        Such as "cuda:0".
     directory : str
         Project directory handed to generated code.
     first : bool
@@ -39,8 +41,10 @@ class DropInSession(Session):
         then the first run can. Workers of a pool must not all use it.
     """
 
-    def __init__(self, model: Model, *, directory: str = "", first: bool = True) -> None:
-        super().__init__(model, _device_for(model), directory=directory)
+    def __init__(
+        self, model: Model, device: str, *, directory: str = "", first: bool = True
+    ) -> None:
+        super().__init__(model, device, directory=directory)
         self._first = first
 
     def _after_fork(self) -> None:
@@ -111,5 +115,5 @@ class DropInSession(Session):
                 maximum_run_time=maximum_run_time,
             )
             return self._result(
-                info, [], False, None, wanted, started, reset_from, upload_from, loop_from
+                info, [], self._reader(), None, wanted, started, reset_from, upload_from, loop_from
             )

@@ -11,10 +11,11 @@ import secrets
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from gpurun.arrays import DeviceArray
+from gpurun.arrays import DeviceArray, require_cupy
 from gpurun.errors import SessionError
 from gpurun.library import HOST_ONLY, Library, RunInfo
 from gpurun.model import Data, Model
@@ -319,8 +320,23 @@ class Instance:
         return array.reshape(info.shape) if info.kind == "static" else array
 
     def device_view(self, number: int) -> DeviceArray:
-        """Elements of a variable in the card's memory."""
-        return self.library.device_view(number, self.model.manifest.variables[number].numpy_dtype)
+        """Elements of a variable in the card's memory, matrices with one row per time step."""
+        info = self.model.manifest.variables[number]
+        array = self.library.device_view(number, info.numpy_dtype)
+        if info.kind == "dynamic2d":
+            array.shape = (array.shape[0] if array.size else 0, info.shape[1])
+        elif info.kind == "static":
+            array.shape = tuple(info.shape)
+        return array
+
+    def read_on_device(self, number: int, *, view: bool = False) -> Any:
+        """What `read` gives, as a CuPy array."""
+        info = self.model.manifest.variables[number]
+        if self._kept is not None:
+            return require_cupy("Reading on the card").asarray(self.read(number, view=True))
+        lend = view and not info.resizes
+        array = self.device_view(number).to_cupy(self.device, copy=not lend)
+        return array.T if info.kind == "dynamic2d" else array
 
     def baseline_size(self, number: int) -> int:
         """Number of elements a variable has when overrides are applied."""

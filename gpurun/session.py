@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gpurun import events
-from gpurun.arrays import DeviceArray
+from gpurun.arrays import DeviceArray, require_cupy
 from gpurun.calls import (
     carried_numbers,
     check_duration,
@@ -95,6 +95,13 @@ def choose_device(model: Model, device: str | int) -> tuple[str, int]:
         return "cpu", 0
     number = spec.index or 0
     return f"cuda:{number}", number
+
+
+class _Reader(NamedTuple):
+    """How results are read: the function, and whether it may lend the session's memory."""
+
+    read: Callable[..., Any]
+    view: bool
 
 
 class Session:
@@ -245,6 +252,7 @@ class Session:
         duration: Any = None,
         seed: int | None = None,
         view: bool = False,
+        on_device: bool = False,
         allow_nonfinite: bool | Iterable[Any] = False,
         progress: Progress | None = None,
     ) -> RunResult:
@@ -267,6 +275,9 @@ class Session:
         view : bool, optional
             Give borrowed views of the session's memory where its place is fixed. They show
             the values of later runs too. What can move in memory (monitors) is copied.
+        on_device : bool, optional
+            Give what is recorded as CuPy arrays in the card's memory; nothing goes through
+            the host. Needs a session on a card, and CuPy.
         allow_nonfinite : bool or iterable of keys, optional
             Whether overrides may hold nan and inf.
         progress : callable, optional
@@ -284,6 +295,8 @@ class Session:
             Nothing was changed.
         DurationError, SeedError
             Likewise.
+        DeviceUnavailableError, NotSupportedError
+            Likewise: `on_device` without a card, or without CuPy.
         SimulationError
             The generated code raised an error.
         KeyboardInterrupt
@@ -298,6 +311,7 @@ class Session:
             writes = planner.plan(overrides)
             keep = carried_numbers(self.model, carry)
             targets = record_targets(self.model, record)
+            reader = self._reader(view, on_device)
             self._notify_before(planner, keep)
             reset_from = time.perf_counter()
             self._instance.begin(keep=keep)
@@ -311,7 +325,7 @@ class Session:
             wanted = self.model.manifest.duration if seconds is None else seconds
             info = self._loop(seconds, wanted, advance=False, progress=progress)
             return self._result(
-                info, targets, view, seed, wanted, started, reset_from, upload_from, loop_from
+                info, targets, reader, seed, wanted, started, reset_from, upload_from, loop_from
             )
 
     def advance(
@@ -320,6 +334,7 @@ class Session:
         *,
         record: Iterable[Any] = (),
         view: bool = False,
+        on_device: bool = False,
         progress: Progress | None = None,
     ) -> RunResult:
         """Go on from where the last run stopped, spikes in flight included.
@@ -330,7 +345,7 @@ class Session:
         ----------
         duration : Quantity or float (s), optional
             Model time; the script's if left out.
-        record, view, progress
+        record, view, on_device, progress
             As in `run`.
 
         Raises
@@ -351,12 +366,13 @@ class Session:
                     "if that state may stay."
                 )
             targets = record_targets(self.model, record)
+            reader = self._reader(view, on_device)
             wanted = self.model.manifest.duration if seconds is None else seconds
             self._instance.ensure_started()
             self._tell_timed_arrays()
             now = time.perf_counter()
             info = self._loop(seconds, wanted, advance=True, progress=progress)
-            return self._result(info, targets, view, None, wanted, started, now, now, now)
+            return self._result(info, targets, reader, None, wanted, started, now, now, now)
 
     def stop(self) -> None:
         """Stop the run that is under way in another thread after its present step."""
@@ -392,12 +408,7 @@ class Session:
             The model runs on the CPU; use `read`.
         """
         with self._exclusive():
-            if self.model.manifest.backend != "cuda":
-                raise DeviceUnavailableError(
-                    "This model runs on the CPU, so that nothing lies in a card's memory. Use "
-                    "session.read(key, view=True).",
-                    device=self.device,
-                )
+            self._require_card("session.read(key, view=True)")
             target = resolve(self.model.manifest, key, self.model.resolver)
             return self._instance.device_view(self._number(variable_name(self.model, target)))
 
@@ -498,7 +509,7 @@ class Session:
         self,
         info: RunInfo,
         targets: list[Target],
-        view: bool,
+        reader: _Reader,
         seed: int | None,
         wanted: float,
         started: float,
@@ -511,10 +522,10 @@ class Session:
         monitors: dict[str, MonitorRecord] = {}
         for target in targets:
             if target.kind == "monitor":
-                monitors[target.name] = self._monitor(target.name)
+                monitors[target.name] = self._monitor(target.name, reader)
             else:
                 name = variable_name(self.model, target)
-                array = self._instance.read(self._number(name), view=view)
+                array = reader.read(self._number(name), view=reader.view)
                 values[label(target)] = select(target, array)
         ended = time.perf_counter()
         return RunResult(
@@ -538,9 +549,25 @@ class Session:
     def _name_of(self, key: Any) -> str:
         return label(resolve(self.model.manifest, key, self.model.resolver))
 
-    def _monitor(self, name: str) -> MonitorRecord:
+    def _require_card(self, instead: str) -> None:
+        if self.model.manifest.backend != "cuda":
+            raise DeviceUnavailableError(
+                "This model runs on the CPU, so that nothing lies in a card's memory. Use "
+                f"{instead}.",
+                device=self.device,
+            )
+
+    def _reader(self, view: bool = False, on_device: bool = False) -> _Reader:
+        """What reads variables at the end of a run; checked before it."""
+        if not on_device:
+            return _Reader(self._instance.read, view)
+        self._require_card("record without on_device")
+        require_cupy("on_device=True")
+        return _Reader(self._instance.read_on_device, view)
+
+    def _monitor(self, name: str, reader: _Reader) -> MonitorRecord:
         values = {
-            variable.removeprefix(name + "."): self._instance.read(self._number(variable))
+            variable.removeprefix(name + "."): reader.read(self._number(variable))
             for variable in self.model.manifest.monitors[name]
         }
         return MonitorRecord(name, values)

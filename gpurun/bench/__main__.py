@@ -19,6 +19,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("case", nargs="*", help="name of a file of the benchmarks folder")
     parser.add_argument("--root", type=Path, default=Path.cwd(), help="the checkout")
     parser.add_argument("--quick", action="store_true", help="few rounds, for a trial")
+    parser.add_argument("--seconds", type=float, help="do as many rounds as fit into this time")
     parser.add_argument("--output", type=Path, help="folder of the report (default: results)")
     parser.add_argument("--page", action="store_true", help="update docs/benchmarks.md")
     arguments = sys.argv[1:] if argv is None else argv
@@ -30,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     held = True
     try:
         for name in options.case:
-            recording = cases.Recording(quick=options.quick)
+            recording = cases.Recording(quick=options.quick, seconds=options.seconds)
             command = ["python", "-m", "gpurun.bench", *arguments]
             found = cases.run(folder / f"{name}.py", recording, command, options.root)
             print(report.markdown(found))

@@ -26,12 +26,15 @@ class Recording:
     ----------
     quick : bool
         Whether the case should do few rounds.
+    seconds : float, optional
+        How long the case may take at all; it then does as many rounds as fit.
     say : callable
         Takes lines of progress.
     """
 
     quick: bool
     say: Callable[[str], None] = print
+    seconds: float | None = None
     parameters: dict[str, int | float | str | bool] = field(default_factory=dict)
     series: list[Series] = field(default_factory=list)
     comparisons: list[Comparison] = field(default_factory=list)

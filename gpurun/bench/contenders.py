@@ -103,3 +103,31 @@ def _add(
         )
     for measure, value in measured.items():
         collected.setdefault(measure, []).append(float(value))
+
+
+def rounds_within(seconds: float, per_round: float, most: int, *, in_a_row: int = 1) -> int:
+    """How many rounds to do in `seconds`, in whole turns: one turn at least, `most` at most.
+
+    Parameters
+    ----------
+    seconds : float
+        That are left; may be negative.
+    per_round : float
+        Seconds that a round of all contenders takes.
+    most : int
+        A multiple of `in_a_row`, as the result is.
+    in_a_row : int
+        See :func:`interleave`.
+
+    Raises
+    ------
+    ConfigError
+        If `per_round` is not positive, or `most` is no whole number of turns.
+    """
+    if per_round <= 0 or most < in_a_row or in_a_row < 1 or most % in_a_row:
+        raise ConfigError(
+            f"Expected a positive time per round and whole turns of {in_a_row}, got {per_round} s "
+            f"and at most {most} rounds."
+        )
+    turns = int(max(seconds, 0.0) / (per_round * in_a_row))
+    return in_a_row * min(max(turns, 1), most // in_a_row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 from gpurun.bench import stats
 from gpurun.bench.schema import Report, from_json, to_json
 from gpurun.errors import ConfigError
+
+#: Under this key a file on what ran on a card holds the reports of cases.
+NESTED = "benchmarks"
 
 _PREFIXES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
@@ -24,7 +28,7 @@ def write(report: Report, directory: Path) -> Path:
 
 
 def read(path: Path) -> Report:
-    """Load a stored report.
+    """Load a stored report of one case.
 
     Raises
     ------
@@ -37,11 +41,30 @@ def read(path: Path) -> Report:
         raise ConfigError(f"{path}: {error}") from error
 
 
+def read_all(path: Path) -> list[Report]:
+    """Load the reports of a file: its one, or those in a file on what ran on a card.
+
+    Raises
+    ------
+    ConfigError
+        If one of them is no report of this version; the message names the file.
+    """
+    text = path.read_text(encoding="utf-8")
+    try:
+        content = json.loads(text)
+        if isinstance(content, dict) and isinstance(nested := content.get(NESTED), list):
+            return [from_json(json.dumps(one)) for one in nested]
+        return [from_json(text)]
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{path} is not JSON: {error}.") from error
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
 def newest(directory: Path) -> dict[str, Report]:
     """Return the latest report of each case in `directory`, trials left out, by name."""
     found: dict[str, Report] = {}
-    for path in sorted(directory.glob("*.json")):
-        report = read(path)
+    for report in (one for path in sorted(directory.glob("*.json")) for one in read_all(path)):
         known = found.get(report.case)
         if not report.quick and (known is None or known.created <= report.created):
             found[report.case] = report

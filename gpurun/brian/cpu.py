@@ -55,9 +55,10 @@ from gpurun.brian.sources import SourceCollector, compiler_options, library_code
 from gpurun.brian.static_state import functions_with_state
 from gpurun.build import build_model
 from gpurun.config import settings
-from gpurun.dropin import DropInSession
+from gpurun.dropin import DropInSession, device_for
 from gpurun.errors import ConfigError, NotSupportedError, SessionError
 from gpurun.model import Model
+from gpurun.results import RunResult
 
 _OWN_OPTIONS = ("backend", "rng")
 
@@ -87,6 +88,8 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         #: Objects of all networks that were run, by name.
         self.recorded_objects: dict[str, Any] = {}
         self._dropin: DropInSession | None = None
+        #: What the last `run` says of itself; it recorded nothing beside Brian's own objects.
+        self.last_result: RunResult | None = None
         self._reading: Any = None
         self._options: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self._sources: Sources | None = None
@@ -402,6 +405,11 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
 
     # -- running ----------------------------------------------------------------
 
+    def dropin_device(self) -> str:
+        """Where `run` opens its session."""
+        assert self.model is not None
+        return device_for(self.model)
+
     def _close_dropin(self) -> None:
         if self._dropin is not None:
             self._dropin.close()
@@ -429,7 +437,10 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         overrides = as_overrides(self.model.manifest, run_args, Path(str(self.project_dir)))
         if self._dropin is None:
             self._dropin = DropInSession(
-                self.model, directory=self.results_dir, first=self._built_in == os.getpid()
+                self.model,
+                self.dropin_device(),
+                directory=self.results_dir,
+                first=self._built_in == os.getpid(),
             )
         # Files appear where brian2 would leave them when somebody asked for them: at the
         # run that belongs to the build, and where a directory is named. Others stay in memory.
@@ -459,6 +470,7 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         finally:
             Network._globally_running = False
         self.timers["run_binary"] = time.time() - started
+        self.last_result = result
         self._last_run_time = result.loop_time
         self._last_run_completed_fraction = result.completed
         for clock in self.clocks:

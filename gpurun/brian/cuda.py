@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from brian2.core.preferences import prefs
 from brian2.synapses.synapses import SynapticPathway
 
 from gpurun.brian import cpu
 from gpurun.brian.codeobject import LOOP_TEMPLATES
 from gpurun.brian.cuda_codeobject import GpurunCUDAAtomicsCodeObject, GpurunCUDACodeObject
 from gpurun.brian.cuda_emit import device_functions, device_sources, named_arrays
+from gpurun.brian.cuda_preferences import (
+    chosen_card,
+    explain_preferences,
+    nvcc_flags,
+    runtime_version_known,
+)
 from gpurun.brian.emit import Sources
 
 
@@ -24,14 +29,6 @@ class CUDAStandaloneDevice(cpu.CPPStandaloneDevice):
     is_cuda = True
     #: What brian2cuda's code generator asks of its device.
     minimal_compute_capability = 6.0
-
-    def activate(self, build_on_run: bool = True, **kwargs: Any) -> None:
-        backend = prefs.devices.cuda_standalone.cuda_backend
-        # The generator would look for a card, which may be elsewhere
-        backend.detect_gpus = False
-        if backend.cuda_runtime_version is None:
-            backend.cuda_runtime_version = 13.0
-        super().activate(build_on_run=build_on_run, **kwargs)
 
     def get_array_name(self, var: Any, access_data: bool = True, prefix: str | None = None) -> str:
         return (prefix or "") + super().get_array_name(var, access_data)
@@ -60,7 +57,7 @@ class CUDAStandaloneDevice(cpu.CPPStandaloneDevice):
                     "first_source": int(owner.source.start),
                     "n_sources": int(owner.source.stop - owner.source.start),
                 }
-        make = super().code_object
+        make = runtime_version_known()(super().code_object)
         codeobj = make(
             owner,
             name,
@@ -130,3 +127,14 @@ class CUDAStandaloneDevice(cpu.CPPStandaloneDevice):
         sources.files["model.cpp"] = unit.replace('#include "memory.h"\n', "")
         sources.files.update(device_sources(self, self.model_description))
         sources.cuda_units.append("model.cu")
+        sources.cuda_flags = nvcc_flags()
+
+    def build(self, directory: str | None = "output", **kwds: Any) -> None:
+        explain_preferences()
+        super().build(directory, **kwds)
+
+    def dropin_device(self) -> str:
+        chosen = super().dropin_device()
+        card = chosen_card()
+        # The command's choice precedes the script's
+        return f"cuda:{card}" if chosen == "cuda" and card is not None else chosen

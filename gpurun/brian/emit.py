@@ -71,6 +71,8 @@ class Sources:
     units: list[str] = field(default_factory=list)
     #: Those for nvcc.
     cuda_units: list[str] = field(default_factory=list)
+    #: And flags that the user wants it to have.
+    cuda_flags: tuple[str, ...] = ()
 
 
 def _tame(text: str) -> str:

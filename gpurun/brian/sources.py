@@ -65,7 +65,7 @@ def compiler_options(
 
 def _cuda_flags(flags: tuple[str, ...]) -> tuple[str, ...]:
     """nvcc's own flags, to fit those of the C++ compiler."""
-    chosen = ["-diag-suppress", "177"]  # variables that generated code does not use
+    chosen = ["-diag-suppress", "177,20091"]  # what generated code does not use
     if "-ffp-contract=off" in flags:
         chosen.append("-fmad=false")
     if "-DNDEBUG" in flags:
@@ -110,7 +110,7 @@ def library_code(
         link_flags=link_flags,
         include_dirs=tuple(dict.fromkeys(str(path.parent) for path in external)),
         cuda_units=tuple(sources.cuda_units),
-        cuda_flags=_cuda_flags(flags) if sources.cuda_units else (),
+        cuda_flags=(*_cuda_flags(flags), *sources.cuda_flags) if sources.cuda_units else (),
     )
     if user_headers or external:
         # What these files include is part of the model, wherever it lies

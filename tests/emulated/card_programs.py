@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from brian2.units import ms
 import gpurun
 from gpurun.errors import GpurunError
 
+from . import fake_cupy
 from .own import OwnBackend
 
 
@@ -194,3 +196,38 @@ def full_card(settings: str) -> tuple[tuple[str, str, dict[str, Any]], bool, boo
 
     said = _says(open_and_run)
     return said, before, runs()
+
+
+def results_on_the_card() -> list[tuple[str, Any, Any]]:
+    """(name, value through the host, value on the card) for what a run recorded."""
+    _begin("order=forward")
+    sys.modules["cupy"] = fake_cupy
+    model = _network()
+    record = ["cells.v", "cells.drive", "links.w", "spikes", "trace"]
+    with model.session() as session:
+        host = session.run(record=record, seed=3)
+        card = session.run(record=record, seed=3, on_device=True)
+        assert fake_cupy.calls.count("copy") == fake_cupy.calls.count("synchronize") > 5
+        assert ("device", 0) in fake_cupy.calls
+        lent = session.advance(0.001, record=["cells.v"], view=True, on_device=True)
+        # As long as the session does nothing else, this is its own memory
+        assert lent["cells.v"].base is not None
+        assert np.array_equal(lent["cells.v"], session.read("cells.v"))
+        empty = session.run(record=["trace"], duration=0, on_device=True)
+        assert empty["trace"].v.shape == (20, 0)
+    values = [(name, host[name], card[name]) for name in record[:3]]
+    for monitor in record[3:]:
+        values += [(f"{monitor}.{name}", host[monitor][name], card[monitor][name])
+                   for name in host[monitor]]  # fmt: skip
+    # They belong to the caller, whatever the session does
+    assert all(isinstance(value, fake_cupy.Array) for _, _, value in values)
+    return [(name, one, np.array(other)) for name, one, other in values]
+
+
+def results_on_the_card_without_cupy() -> tuple[str, str, float]:
+    """What is said without CuPy, and the time of the session, which did not run."""
+    _begin("order=forward")
+    sys.modules["cupy"] = None  # type: ignore[assignment]
+    with _network().session() as session:
+        kind, message, _ = _says(lambda: session.run(record=["cells.v"], on_device=True))
+        return kind, message, session.t

@@ -1,4 +1,4 @@
-"""gpurun's CUDA backend, run by the emulated toolkit."""
+"""gpurun's CUDA backend, run by the emulated toolkit, or by the real one."""
 
 from __future__ import annotations
 
@@ -26,16 +26,20 @@ class OwnBackend:
     always : str
         Settings of the emulated toolkit that hold instead of a run's own. A process reads its
         settings once, so that those of the first run hold for all others.
+    emulated : bool
+        Otherwise the toolkit that gpurun finds, and a card.
     """
 
-    def __init__(self, always: str = "") -> None:
+    def __init__(self, always: str = "", *, emulated: bool = True) -> None:
         self.always = always
+        self.emulated = emulated
         self.directory = Path()
 
     def start(self, preferences: Mapping[str, Any] | None = None) -> None:
         """Begin a new script."""
         self.directory = Path(tempfile.mkdtemp(prefix="gpurun-"))
-        os.environ["CUDA_PATH"] = str(TOOLKIT)
+        if self.emulated:
+            os.environ["CUDA_PATH"] = str(TOOLKIT)
         for _ in range(2):
             b2.set_device("gpurun", backend="cuda", build_on_run=False)
             b2.device.reinit()

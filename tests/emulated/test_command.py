@@ -122,6 +122,22 @@ def test_standalone_script_that_imports_brian2cuda(gpurun: Machine) -> None:
     assert rounded(done.stdout) == [f"CPPStandaloneDevice {ONE}", TWO]
 
 
+@pytest.mark.parametrize(("device", "there"), [("cuda", 1), ("cuda:0", 0)])
+def test_a_script_names_its_card_unless_the_command_does(
+    gpurun: Machine, device: str, there: int
+) -> None:
+    text = STANDALONE.replace("cpp_standalone", "cuda_standalone").replace(
+        "from brian2 import *",
+        "from brian2 import *\nimport brian2cuda\n"
+        "prefs.devices.cuda_standalone.cuda_backend.gpu_id = 1\n"
+        "prefs.devices.cuda_standalone.parallel_blocks = 3",
+    )
+    (gpurun.folder / "standalone.py").write_text(text + "print(device.last_result.device)")
+    done = gpurun("standalone.py", "--device", device)
+    assert rounded(done.stdout) == [f"CUDAStandaloneDevice {ONE}", TWO, f"cuda:{there}"]
+    assert "'devices.cuda_standalone.parallel_blocks' has no effect" in done.stderr
+
+
 def test_auto_without_a_card(gpurun: Machine) -> None:
     done = gpurun("standalone.py", CUDA_EMULATOR="devices=0")
     assert rounded(done.stdout)[0] == f"CPPStandaloneDevice {ONE}"
@@ -171,9 +187,11 @@ def test_built_where_there_is_no_card(gpurun: Machine, tmp_path: Path) -> None:
     assert "(from the cache)" in done.stderr
 
 
-def test_a_card_that_is_hidden(gpurun: Machine) -> None:
+# The second card of the emulator by its number, its name, and the beginning of that
+@pytest.mark.parametrize("visible", ["1", "GPU-e10c0de0-c0da-4e00-8e00-000000000001", "GPU-e1"])
+def test_a_card_that_is_hidden(gpurun: Machine, visible: str) -> None:
     gpurun("standalone.py", "--device", "cuda", status=2, CUDA_VISIBLE_DEVICES="")
-    done = gpurun("session.py", "{}", "auto", "cuda:1", CUDA_VISIBLE_DEVICES="1")
+    done = gpurun("session.py", "{}", "auto", "cuda:1", CUDA_VISIBLE_DEVICES=visible)
     lines = rounded(done.stdout)
     assert lines[0] == f"cuda:0 {TWO}"
     assert "cudaErrorInvalidDevice" in lines[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from . import card_programs, isolated
@@ -46,3 +47,18 @@ def test_a_full_card() -> None:
     # Nothing of the failed session is left, and the process goes on
     assert before
     assert after
+
+
+def test_results_on_the_card() -> None:
+    values = isolated.run(card_programs.results_on_the_card)
+    assert len(values) > 7
+    for name, through_host, on_card in values:
+        assert on_card.dtype == through_host.dtype, name
+        assert np.array_equal(on_card, through_host), name
+
+
+def test_results_on_the_card_need_cupy() -> None:
+    kind, message, t = isolated.run(card_programs.results_on_the_card_without_cupy)
+    assert kind == "NotSupportedError"
+    assert "CuPy" in message
+    assert t == 0

@@ -95,6 +95,44 @@ def test_cupy_arrays_go_in_and_come_out(network: SimpleNamespace) -> None:
         assert np.allclose(session.read(network.cells.v), expected, rtol=1e-9)
 
 
+def test_results_stay_on_the_card(network: SimpleNamespace) -> None:
+    cupy: Any = pytest.importorskip("cupy", reason="cupy is not installed")
+    record = [network.spikes, network.cells.v, network.synapses.w]
+    with network.model.session() as session:
+        result = session.run(record=record, duration=20 * ms, on_device=True)
+        here = [session.read(network.cells.v), session.read(network.synapses.w)]
+        count = session.read("spikes.count")
+        session.run({network.cells.drive: np.zeros(1000)}, duration=1 * ms)
+        # They are the caller's
+        assert isinstance(result[network.cells.v], cupy.ndarray)
+        assert np.array_equal(result[network.cells.v].get(), here[0])
+        assert np.array_equal(result[network.synapses.w].get(), here[1])
+        assert np.array_equal(result[network.spikes].count.get(), count)
+        assert int(result[network.spikes].count.sum()) == len(result[network.spikes].t)
+
+
+def test_torch_in_the_same_process(network: SimpleNamespace) -> None:
+    torch: Any = pytest.importorskip("torch", reason="torch is not installed")
+    before = torch.arange(1000, dtype=torch.float64, device="cuda:0") / 500
+    with network.model.session() as session:
+        session.run({network.cells.drive: before}, duration=5 * ms)
+        shown = torch.as_tensor(session.device_view(network.cells.v), device="cuda:0")
+        assert np.array_equal(shown.cpu().numpy(), session.read(network.cells.v))
+        assert np.array_equal(session.read(network.cells.drive), before.cpu().numpy())
+    # The context is the process's, not the session's
+    assert float((before * 2).sum()) == pytest.approx(2 * before.cpu().numpy().sum())
+
+
+def test_an_exception_in_the_middle(network: SimpleNamespace) -> None:
+    def fail(completed: float, elapsed: float) -> bool:
+        raise ZeroDivisionError
+
+    with network.model.session() as session:
+        with pytest.raises(ZeroDivisionError):
+            session.run(duration=1e4, progress=fail)
+        assert session.run(record=[network.spikes], duration=20 * ms)[network.spikes].count.any()
+
+
 def test_two_sessions_share_a_card(network: SimpleNamespace) -> None:
     quiet = np.zeros(1000)
     with network.model.session() as one, network.model.session() as other:
