@@ -27,12 +27,21 @@ from typing import Any
 import brian2 as b2
 import numpy as np
 from brian2.devices.device import reset_device
-from brian2.units import Hz, volt
-from numpy.typing import NDArray
 
 import gpurun
 from benchmarks import diehl_cook
-from benchmarks.diehl_cook import DiehlCook
+from benchmarks.diehl_cook import FULL, DiehlCook
+from benchmarks.presenters import (
+    CARRIED,
+    DROP_IN,
+    MOVED,
+    OUTSIDE,
+    SESSION,
+    DeviceRuns,
+    SessionRuns,
+    check_same,
+    moved_bytes,
+)
 from gpurun.bench import stats
 from gpurun.bench.cases import Recording
 from gpurun.bench.clocks import Stopwatch, resident_bytes
@@ -40,86 +49,10 @@ from gpurun.bench.contenders import interleave
 
 TITLE = "One network, many stimuli"
 ROOT = Path(__file__).resolve().parents[1]
-OUTSIDE = "outside the time loop"
 BRIAN = "brian2 device.run"
-DROP_IN = "gpurun device.run"
-SESSION = "gpurun session.run"
 COPY = "memory copy of the same bytes"
 MEGABYTE = 2**20
 IN_A_ROW = 10
-
-
-class DeviceRuns:
-    """brian2's way, ``device.run(run_args=...)``, on brian2's device or on gpurun's.
-
-    On brian2's it means a new process per presentation, and results through files.
-    """
-
-    def __init__(self, name: str, model: DiehlCook, device: Any, *, carry: bool) -> None:
-        self.name, self.model, self.device, self.carry = name, model, device, carry
-        self.counts: list[NDArray[np.int32]] = []
-        self.weights = diehl_cook.first_weights()
-        self.theta = np.full(diehl_cook.NEURONS, 0.02)
-
-    def present(self, number: int) -> Mapping[str, float]:
-        """One presentation."""
-        model = self.model
-        rates = diehl_cook.stimulus(number)
-        with Stopwatch() as watch:
-            arguments: dict[Any, Any] = {model.inputs.rates: rates * Hz}
-            if self.carry:
-                arguments[model.synapses.w] = self.weights
-                arguments[model.excitatory.theta] = self.theta * volt
-            self.device.run(run_args=arguments, with_output=False)
-            count: Any = model.spikes.count
-            counts = np.array(count[:])
-            if self.carry:
-                self.weights = np.array(model.synapses.w[:])
-                self.theta = np.array(model.excitatory.theta_[:])
-        if not self.carry:
-            self.weights = np.array(model.synapses.w[:])
-        self.counts.append(counts)
-        loop = self.device._last_run_time
-        return {"wall": watch.seconds, "time loop": loop, OUTSIDE: watch.seconds - loop}
-
-
-class SessionRuns:
-    """gpurun's way: one resident session."""
-
-    name = SESSION
-
-    def __init__(self, model: DiehlCook, session: Any, *, carry: bool) -> None:
-        self.model, self.session, self.carry = model, session, carry
-        self.counts: list[NDArray[np.int32]] = []
-
-    @property
-    def weights(self) -> NDArray[np.float64]:
-        """The weights as they are now."""
-        return np.array(self.session.read("plastic.w"))
-
-    def present(self, number: int) -> Mapping[str, float]:
-        """One presentation."""
-        model = self.model
-        rates = diehl_cook.stimulus(number)
-        carry = [model.synapses.w, model.excitatory.theta] if self.carry else []
-        with Stopwatch() as watch:
-            result = self.session.run(
-                {model.inputs.rates: rates * Hz},
-                carry=carry,
-                record=[model.spikes.count],
-                seed=diehl_cook.SEED,
-            )
-            counts = np.array(result[model.spikes.count])
-        self.counts.append(counts)
-        return {
-            "wall": watch.seconds,
-            "time loop": result.loop_time,
-            OUTSIDE: watch.seconds - result.loop_time,
-            "upload": result.upload_time,
-            "reset": result.reset_time,
-            "read": result.read_time,
-            "upload + reset + read": result.upload_time + result.reset_time + result.read_time,
-        }
 
 
 class MemoryCopy:
@@ -135,18 +68,7 @@ class MemoryCopy:
         """One copy."""
         with Stopwatch() as watch:
             np.copyto(self.target, self.source)
-        return {"upload + reset + read": watch.seconds}
-
-
-def moved_bytes(model: gpurun.Model, carry: tuple[str, ...]) -> int:
-    """How many bytes a presentation has to move: new rates, everything reset, counts read."""
-    reset = sum(
-        model.data.frozen[info.name].nbytes
-        for info in model.manifest.variables
-        if info.changes and info.name not in carry
-    )
-    frozen = model.data.frozen
-    return frozen["inputs.rates"].nbytes + reset + frozen["spikes.count"].nbytes
+        return {MOVED: watch.seconds}
 
 
 def measure(recording: Recording) -> None:
@@ -154,10 +76,10 @@ def measure(recording: Recording) -> None:
     rounds = 20 if recording.quick else 200
     diehl_cook.exact_arithmetic()
     recording.parameters.update(
-        inputs=diehl_cook.INPUTS,
-        neurons=diehl_cook.NEURONS,
-        synapses=diehl_cook.INPUTS * diehl_cook.NEURONS,
-        steps=round(float(diehl_cook.DURATION / diehl_cook.STEP)),
+        inputs=FULL.inputs,
+        neurons=FULL.neurons,
+        synapses=FULL.synapses,
+        steps=FULL.steps,
         presentations=rounds,
     )
     with tempfile.TemporaryDirectory(prefix="gpurun-bench-") as folder:
@@ -185,13 +107,14 @@ def _race(
 ) -> None:
     """Let the devices, a session and a bare copy take turns; compare times and results."""
     brian, drop_in = devices
-    carried = ("plastic.w", "excitatory.theta") if brian.carry else ()
+    carried = CARRIED if brian.carry else ()
     size = moved_bytes(model, carried)
     recording.parameters[f"bytes moved, {group}"] = size
     with model.session(device="cpu") as session:
         resident = SessionRuns(drop_in.model, session, carry=brian.carry)
         found = interleave([brian, drop_in, resident, MemoryCopy(size)], rounds, in_a_row=IN_A_ROW)
-        weights = {SESSION: resident.weights, DROP_IN: drop_in.weights}
+        for other in (drop_in, resident):
+            check_same(recording, group, brian, other)
     recording.add_all(group, found)
     for name in (SESSION, DROP_IN):
         for measured in (OUTSIDE, "wall"):
@@ -206,35 +129,9 @@ def _race(
         found[SESSION][OUTSIDE][::IN_A_ROW],
     )
     recording.compare(
-        f"{group}, upload + reset + read: {SESSION} / {COPY}",
-        found[SESSION]["upload + reset + read"],
-        found[COPY]["upload + reset + read"],
-    )
-    for other in (drop_in, resident):
-        _same(recording, group, brian, other, weights[other.name])
-
-
-def _same(
-    recording: Recording,
-    group: str,
-    brian: DeviceRuns,
-    other: DeviceRuns | SessionRuns,
-    weights: NDArray[np.float64],
-) -> None:
-    """Check that a contender got what brian2 got, bit by bit."""
-    equal = sum(np.array_equal(a, b) for a, b in zip(brian.counts, other.counts, strict=True))
-    spikes = int(sum(counts.sum() for counts in brian.counts))
-    recording.check(
-        f"{group}: the spike counts of all presentations by {other.name} are brian2's",
-        equal == len(brian.counts) and spikes > 0,
-        f"{equal} of {len(brian.counts)} presentations, {spikes} spikes",
-    )
-    differ = int(np.count_nonzero(brian.weights != weights))
-    learned = int(np.count_nonzero(brian.weights != diehl_cook.first_weights()))
-    recording.check(
-        f"{group}: the weights after the last presentation by {other.name} are brian2's",
-        differ == 0 and learned > 0,
-        f"{weights.size - differ} of {weights.size} weights, {learned} changed by learning",
+        f"{group}, {MOVED}: {SESSION} / {COPY}",
+        found[SESSION][MOVED],
+        found[COPY][MOVED],
     )
 
 

@@ -1,46 +1,42 @@
 #!/usr/bin/env bash
-# The tests that need a card, on a machine with one: ci/gpu.sh [DIRECTORY FOR THE REPORT]
+# What needs a card, on a machine with one: ci/gpu.sh [DIRECTORY FOR THE REPORT]
 #
-# Needs no network and no uv: the Python on PATH has to have gpurun's dependencies. A test that
-# would be skipped fails. The report, one JSON file, says what ran on which card.
+# First the tests, then the benchmark against brian2cuda, which does as many rounds as fit into
+# what is left of ten minutes (GPURUN_GPU_SECONDS: of so many seconds). Needs no network and no
+# uv: the Python on PATH has to have gpurun's dependencies and pytest. A skipped test fails.
+# The report, one JSON file, says what ran on which card; also after something failed.
+# `python -m gpurun.bench --page` finds the benchmark in it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 report=${1:-benchmarks/results}
-mkdir -p "$report"
-export GPURUN_REQUIRE_GPU=1 GPURUN_TEST_BACKEND=cuda PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
+limit=${GPURUN_GPU_SECONDS:-600}
+export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
 scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-status=0
-python -m pytest tests/gpu tests/semantics --junitxml="$scratch/tests.xml" -q || status=$?
-python - "$scratch/tests.xml" "$report" <<'PYTHON'
-import json
-import sys
-from dataclasses import asdict
-from datetime import UTC, datetime
-from pathlib import Path
-from xml.etree import ElementTree
+links=()
+trap 'rm -rf "$scratch" "${links[@]}"' EXIT
+mkdir "$scratch/benchmarks"
 
-from gpurun import nvml
-from gpurun.bench import machine
+# Where gpurun is not installed, its templates are not where Python looks for them.
+for name in cpp_templates cuda_templates; do
+    if ! python -c "import gpurun.$name" 2>/dev/null; then
+        ln -s "../$name" "gpurun/$name"
+        links+=("$PWD/gpurun/$name")
+    fi
+done
 
-suite = ElementTree.parse(sys.argv[1]).getroot().find("testsuite")
-found = nvml.snapshot()
-now = datetime.now(UTC)
-commit = machine.commit(Path.cwd())
-report = {
-    "created": now.isoformat(timespec="seconds"),
-    "commit": asdict(commit),
-    "driver": found.driver_version,
-    "cards": [asdict(card) for card in found.cards],
-    "tests": {name: int(suite.get(name)) for name in ("tests", "failures", "errors", "skipped")},
-    "failed": [
-        f"{case.get('classname')}.{case.get('name')}"
-        for case in suite.iter("testcase")
-        if case.find("failure") is not None or case.find("error") is not None
-    ],
-}
-path = Path(sys.argv[2], f"gpu-tests-{now:%Y%m%dT%H%M%S}-{commit.revision[:8]}.json")
-path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-print(f"report: {path}")
-PYTHON
-exit $status
+# SIGINT, so that pytest reports what it has done; the benchmark needs three minutes.
+tests=0
+GPURUN_REQUIRE_GPU=1 GPURUN_TEST_BACKEND=cuda \
+    timeout --signal=INT --kill-after=20 $((limit > 360 ? limit - 180 : limit / 2)) \
+    python -m pytest tests/gpu tests/semantics --junitxml="$scratch/tests.xml" -q || tests=$?
+
+# The last seconds are for this command's own report.
+left=$((limit - SECONDS - 15))
+benchmark=0
+GPURUN_CACHE_DIR="$scratch/cache" timeout --kill-after=5 $((left > 1 ? left : 1)) \
+    python -m gpurun.bench cuda_presentation --seconds $((left > 40 ? left - 20 : 20)) \
+    --output "$scratch/benchmarks" || benchmark=$?
+
+python -m gpurun.bench.gpu_report "$scratch/tests.xml" "$scratch/benchmarks" "$report" \
+    --tests-status "$tests" --benchmark-status "$benchmark"
+[ "$tests" -eq 0 ] && [ "$benchmark" -eq 0 ]
