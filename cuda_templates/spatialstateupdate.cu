@@ -27,10 +27,12 @@ __global__ void membrane_kernel()
     %STREAM(0xffffffffu)%
     {{scalar_code|autoindent}}
     %STREAM((uint32_t)_idx)%
-    {{vector_code|autoindent}}
-    {{_gtot_all}}[_idx] = _gtot;
-    {{_I0_all}}[_idx] = _I0;
-    {{_v_previous}}[_idx] = {{v}}[_idx];
+    {
+        {{vector_code|autoindent}}
+        {{_gtot_all}}[_idx] = _gtot;
+        {{_I0_all}}[_idx] = _I0;
+        {{_v_previous}}[_idx] = {{v}}[_idx];
+    }
 }
 
 // The three systems of a section: elimination downwards, substitution upwards

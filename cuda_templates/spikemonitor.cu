@@ -18,10 +18,12 @@ __global__ void run_kernel()
         %STREAM(0xffffffffu)%
         {{scalar_code|autoindent}}
         %STREAM((uint32_t)_idx)%
-        {{vector_code|autoindent}}
-        {% for varname, var in record_variables | dictsort %}
-        {{get_array_name(var)}}[{{N}} + _event - _range.first] = _to_record_{{varname}};
-        {% endfor %}
+        {
+            {{vector_code|autoindent}}
+            {% for varname, var in record_variables | dictsort %}
+            {{get_array_name(var)}}[{{N}} + _event - _range.first] = _to_record_{{varname}};
+            {% endfor %}
+        }
         // A spike generator that catches up may name a neuron twice
         atomicAdd(&{{count}}[_idx - _source_start], 1);
     }

@@ -14,10 +14,12 @@ __global__ void run_kernel()
     %STREAM(0xffffffffu)%
     {{scalar_code|autoindent}}
     %STREAM((uint32_t)_idx)%
-    {{vector_code|autoindent}}
-    {% for varname, var in _recorded_variables | dictsort %}
-    {{get_array_name(var)}}[(int64_t){{N}} * {{_n_indices}} + _i] = _to_record_{{varname}};
-    {% endfor %}
+    {
+        {{vector_code|autoindent}}
+        {% for varname, var in _recorded_variables | dictsort %}
+        {{get_array_name(var)}}[(int64_t){{N}} * {{_n_indices}} + _i] = _to_record_{{varname}};
+        {% endfor %}
+    }
 }
 
 // When all blocks have written their part of the row

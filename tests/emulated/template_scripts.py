@@ -29,7 +29,9 @@ def recorded() -> None:
         300,
         """dv/dt = (I - v)/(10*ms) : 1 (unless refractory)
            I : 1
-           b = v > 0.5 : boolean""",
+           b = v > 0.5 : boolean
+           # Shared statements and those for each element have their own copy of dt
+           steps = timestep(I*ms, dt) + timestep(t, dt) : integer""",
         threshold="v > 1",
         reset="v = 0",
         refractory=2 * ms,
@@ -55,7 +57,7 @@ def recorded() -> None:
     others = b2.Synapses(once, cells[100:150], on_pre="v_post += 0.2", name="others")
     others.connect(j="i")
     monitors = [
-        b2.SpikeMonitor(cells, variables="v", name="spikes"),
+        b2.SpikeMonitor(cells, variables=["v", "steps"], name="spikes"),
         b2.SpikeMonitor(part, name="spikes_of_part"),
         b2.SpikeMonitor(cells, record=False, name="counted"),
         b2.SpikeMonitor(cells, record=False, variables=["I", "v"], name="unnamed"),
@@ -63,7 +65,9 @@ def recorded() -> None:
         b2.EventMonitor(part, "high", name="events_of_part"),
         b2.SpikeMonitor(periodic, name="generated"),
         b2.SpikeMonitor(once, name="generated_once"),
-        b2.StateMonitor(cells, ["v", "b", "not_refractory"], record=[3, 299, 7, 7], name="states"),
+        b2.StateMonitor(
+            cells, ["v", "b", "not_refractory", "steps"], record=[3, 299, 7, 7], name="states"
+        ),
         b2.StateMonitor(cells, "v", record=True, dt=0.3 * ms, when="end", name="all_states"),
         b2.StateMonitor(part, "v", record=[0, 5], name="states_of_part"),
         b2.StateMonitor(lateral, ["w", "x", "v_post"], record=[1, 4, 10], name="of_synapses"),
@@ -125,7 +129,9 @@ def branched() -> None:
     leak = 1e-3 * siemens / cm**2
     tree = b2.SpatialNeuron(
         morphology=morphology,
-        model="""Im = gL*(EL - v) + gNa*m*(50*mV - v) : amp/meter**2
+        model="""Im = gL*(EL - v) + open*gNa*m*(50*mV - v) : amp/meter**2
+                 open = int(timestep(t, dt) >= timestep(closed, dt)) : 1
+                 closed : second
                  dm/dt = (1/(1 + exp(-(v + 40*mV)/(5*mV))) - m)/(0.5*ms) : 1
                  I : amp (point current)
                  gNa : siemens/meter**2""",
@@ -139,6 +145,7 @@ def branched() -> None:
     )
     tree.v = -70 * mV
     tree.gNa = 3e-3 * siemens / cm**2
+    tree.closed = "0.05*i*ms"
     tree.I[0] = 0.5 * nA
     tree.b.e.I = 0.2 * nA
     point = b2.SpatialNeuron(
