@@ -138,7 +138,7 @@ def measure(recording: Recording) -> None:
     if where.emulated and not recording.quick:
         raise ConfigError("Times of an emulated card mean nothing: only a trial (--quick) is run.")
     size = SMALL if where.emulated else FULL
-    rounds, in_a_row = (2, 1) if where.emulated else (10, 5) if recording.quick else (100, 5)
+    rounds, in_a_row = (2, 2) if where.emulated else (10, 5) if recording.quick else (100, 5)
     overrides = rounds if where.emulated else 500
     limit = recording.seconds
     plan = Plan(rounds, overrides, in_a_row, None if limit is None else started + limit)

@@ -6,6 +6,7 @@ makefile that was written, and nothing else is changed.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -92,7 +93,9 @@ def _cpp17(device: Any) -> Iterator[None]:
         del device.generate_makefile
 
 
-def curand_flags(toolkit: CudaToolkit, links: Path) -> list[str]:
+def curand_flags(
+    toolkit: CudaToolkit, links: Path, packages: Sequence[Path] | None = None
+) -> list[str]:
     """nvcc's flags for cuRAND, which brian2cuda needs, where nvcc does not find it itself.
 
     Parameters
@@ -101,6 +104,8 @@ def curand_flags(toolkit: CudaToolkit, links: Path) -> list[str]:
     links : Path
         A folder to make for cuRAND's headers, and its library under the name that a linker
         looks for.
+    packages : sequence of Path, optional
+        Where NVIDIA's wheels are; default: among the packages of this Python.
 
     Raises
     ------
@@ -109,7 +114,7 @@ def curand_flags(toolkit: CudaToolkit, links: Path) -> list[str]:
     """
     if toolkit.curand is not None and toolkit.source != "wheels":
         return []
-    found = _curand_of_wheels()
+    found = _curand_in(_nvidia_packages() if packages is None else packages)
     if found is None:
         raise ConfigError(
             "brian2cuda needs cuRAND, which the CUDA toolkit "
@@ -128,13 +133,15 @@ def curand_flags(toolkit: CudaToolkit, links: Path) -> list[str]:
     ]
 
 
-def _curand_of_wheels() -> tuple[Path, Path] | None:
-    """cuRAND's header and library among the packages of this Python."""
-    import importlib.util
-
+def _nvidia_packages() -> list[Path]:
     spec = importlib.util.find_spec("nvidia")
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        for header in sorted(Path(folder).glob("*/include/curand.h"), reverse=True):
+    return [Path(folder) for folder in (spec.submodule_search_locations or ())] if spec else []
+
+
+def _curand_in(packages: Sequence[Path]) -> tuple[Path, Path] | None:
+    """cuRAND's header and library, of the newest toolkit that has both."""
+    for folder in packages:
+        for header in sorted(folder.glob("*/include/curand.h"), reverse=True):
             libraries = sorted(header.parents[1].glob("lib/libcurand.so*"))
             if libraries:
                 return header, libraries[0]
