@@ -493,17 +493,20 @@ GPURUN_EXPORT int32_t gpurun_count_nonfinite(const void* source, int64_t count, 
     });
 }
 
-// Where the elements are in the card's memory, rows side by side.
+// Where the elements are in the card's memory, rows side by side; those that no kernel uses are
+// in host memory.
 GPURUN_EXPORT int32_t gpurun_device_view(int64_t id, gpurun_view* view) {
     return gpurun::guarded("device_view", [&]() -> int32_t {
         gpurun::check_id(id);
         {% if cuda %}
-        gpurun::cuda::device_view(size_t(id), *view);
-        return GPURUN_OK;
+        if (gpurun::cuda::mirrored(size_t(id)))
+            gpurun::cuda::device_view(size_t(id), *view);
+        else
+            gpurun::view_of(size_t(id), *view);
         {% else %}
-        (void)view;
-        throw gpurun::Failure("the model runs on the CPU", GPURUN_BAD_ARGUMENT);
+        gpurun::variables[id].view(gpurun::variables[id], *view);
         {% endif %}
+        return GPURUN_OK;
     });
 }
 

@@ -196,11 +196,7 @@ int64_t count_nonfinite(const void* source, int64_t count, int64_t itemsize) {
 }
 
 void device_view(size_t id, gpurun_view& view) {
-    if (!context().is_open) throw Failure("no card is open", GPURUN_BAD_ARGUMENT);
     use_card();
-    if (!mirrored(id))
-        throw Failure("no kernel uses this variable, so that it is in host memory only",
-                      GPURUN_BAD_ARGUMENT);
     to_device(id);
     Mirror& mirror = mirrors()[id];
     view = host_view(id);

@@ -319,10 +319,15 @@ class Instance:
             return np.empty((0, info.shape[1]), info.numpy_dtype)
         return array.reshape(info.shape) if info.kind == "static" else array
 
-    def device_view(self, number: int) -> DeviceArray:
-        """Elements of a variable in the card's memory, matrices with one row per time step."""
+    def device_view(self, number: int) -> DeviceArray | None:
+        """Elements of a variable in the card's memory, matrices with one row per time step.
+
+        None for what no kernel uses, which is in host memory only.
+        """
         info = self.model.manifest.variables[number]
         array = self.library.device_view(number, info.numpy_dtype)
+        if array is None:
+            return None
         if info.kind == "dynamic2d":
             array.shape = (array.shape[0] if array.size else 0, info.shape[1])
         elif info.kind == "static":
@@ -332,10 +337,12 @@ class Instance:
     def read_on_device(self, number: int, *, view: bool = False) -> Any:
         """What `read` gives, as a CuPy array."""
         info = self.model.manifest.variables[number]
-        if self._kept is not None:
-            return require_cupy("Reading on the card").asarray(self.read(number, view=True))
-        lend = view and not info.resizes
-        array = self.device_view(number).to_cupy(self.device, copy=not lend)
+        lent = None if self._kept is not None else self.device_view(number)
+        if lent is None:
+            cupy = require_cupy("Reading on the card")
+            with cupy.cuda.Device(self.device):
+                return cupy.asarray(self.read(number, view=True))
+        array = lent.to_cupy(self.device, copy=not view or info.resizes)
         return array.T if info.kind == "dynamic2d" else array
 
     def baseline_size(self, number: int) -> int:

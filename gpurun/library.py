@@ -466,10 +466,12 @@ class Library:
         )
         return found.value
 
-    def device_view(self, number: int, dtype: np.dtype[Any]) -> DeviceArray:
-        """The variable's elements in the card's memory, without a copy."""
+    def device_view(self, number: int, dtype: np.dtype[Any]) -> DeviceArray | None:
+        """The variable's elements in the card's memory; None if they are on the host only."""
         view = _View()
         self.call("device_view", number, ctypes.byref(view))
+        if not view.location:
+            return None
         shape = (view.rows,) if view.cols == 1 else (view.rows, view.cols)
         return DeviceArray(self, view.data or 0, shape, dtype, self._fetch)
 

@@ -26,6 +26,7 @@ from gpurun.config import parse_device, settings
 from gpurun.errors import (
     DeviceError,
     DeviceUnavailableError,
+    OverrideError,
     SessionBusyError,
     SessionClosedError,
     SessionError,
@@ -410,7 +411,15 @@ class Session:
         with self._exclusive():
             self._require_card("session.read(key, view=True)")
             target = resolve(self.model.manifest, key, self.model.resolver)
-            return self._instance.device_view(self._number(variable_name(self.model, target)))
+            name = variable_name(self.model, target)
+            found = self._instance.device_view(self._number(name))
+            if found is None:
+                raise OverrideError(
+                    f"No kernel uses '{name}', so that it is in host memory only. Use "
+                    "session.read(key, view=True).",
+                    name=name,
+                )
+            return found
 
     @property
     def t(self) -> float:

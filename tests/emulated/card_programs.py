@@ -203,7 +203,8 @@ def results_on_the_card() -> list[tuple[str, Any, Any]]:
     _begin("order=forward")
     sys.modules["cupy"] = fake_cupy
     model = _network()
-    record = ["cells.v", "cells.drive", "links.w", "spikes", "trace"]
+    # No kernel uses the last but two
+    record = ["cells.v", "cells.drive", "links.w", "links.N_incoming", "spikes", "trace"]
     with model.session() as session:
         host = session.run(record=record, seed=3)
         card = session.run(record=record, seed=3, on_device=True)
@@ -215,8 +216,8 @@ def results_on_the_card() -> list[tuple[str, Any, Any]]:
         assert np.array_equal(lent["cells.v"], session.read("cells.v"))
         empty = session.run(record=["trace"], duration=0, on_device=True)
         assert empty["trace"].v.shape == (20, 0)
-    values = [(name, host[name], card[name]) for name in record[:3]]
-    for monitor in record[3:]:
+    values = [(name, host[name], card[name]) for name in record[:4]]
+    for monitor in record[4:]:
         values += [(f"{monitor}.{name}", host[monitor][name], card[monitor][name])
                    for name in host[monitor]]  # fmt: skip
     # They belong to the caller, whatever the session does

@@ -49,7 +49,9 @@ cuda = SimpleNamespace(Device=_Device, get_current_stream=_Stream)
 
 
 def asarray(value: Any) -> Array:
-    """An array that shares the memory of `value`."""
+    """An array that shares the memory of `value`, or a copy of one on the host."""
+    if isinstance(value, np.ndarray):
+        return np.array(value).view(Array)
     interface = value.__cuda_array_interface__
     assert interface["strides"] is None
     dtype = np.dtype(interface["typestr"])

@@ -7,10 +7,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from gpurun.config import settings
 from gpurun.toolchain_cuda import find_cuda
 from tests.cuda_emulator.driver import prepare
 from tests.cuda_emulator.driver.errors import Fatal, SourceError
@@ -393,6 +395,9 @@ def test_foreign_headers_are_left_alone():
 def test_gpurun_finds_the_toolkit(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("CUDA_PATH", str(TOOLKIT))
     monkeypatch.setenv("CUDA_EMULATOR", "cuda=12.9")
+    # Other tests have asked this nvcc before, under another setting
+    forgetful = replace(settings(), cache=False)
+    monkeypatch.setattr("gpurun.toolchain_memory.settings", lambda: forgetful)
     toolkit = find_cuda()
     assert toolkit is not None
     assert (toolkit.nvcc, toolkit.version, toolkit.root) == (NVCC, "12.9", str(TOOLKIT))
