@@ -123,8 +123,9 @@ def curand_flags(
     header, library = found
     links.mkdir(parents=True, exist_ok=True)
     for path in (*header.parent.glob("curand*.h"), library):
-        name = "libcurand.so" if path is library else path.name
-        (links / name).symlink_to(path)
+        link = links / ("libcurand.so" if path is library else path.name)
+        link.unlink(missing_ok=True)  # of an earlier build
+        link.symlink_to(path)
     folders = [links, *toolkit.library_dirs] if toolkit.source == "wheels" else [links]
     return [
         f"-I{links.resolve()}",

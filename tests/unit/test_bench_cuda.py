@@ -147,7 +147,10 @@ def test_curand_of_the_wheels_is_linked(tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     links = tmp_path / "links"
-    flags = upstream_cuda.curand_flags(toolkit(tmp_path, curand=None), links, [tmp_path])
+    of_toolkit = toolkit(tmp_path, curand=None)
+    flags = upstream_cuda.curand_flags(of_toolkit, links, [tmp_path])
+    # A second build into the same folder
+    assert upstream_cuda.curand_flags(of_toolkit, links, [tmp_path]) == flags
     assert {path.name for path in links.iterdir()} == {
         "curand.h", "curand_kernel.h", "libcurand.so",
     }  # fmt: skip
