@@ -15,6 +15,7 @@
 #include <exception>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <new>
 #include <sstream>
@@ -25,7 +26,7 @@
 #include <xmmintrin.h>
 #endif
 
-#define GPURUN_ABI_VERSION 2
+#define GPURUN_ABI_VERSION 3
 
 #if defined(_WIN32)
 #define GPURUN_EXPORT extern "C" __declspec(dllexport)

@@ -357,6 +357,8 @@ static void rebuild_dirty() {
         }
 }
 
+{% include "state.h" %}
+
 static int32_t finish_run(gpurun_run_info* info) {
     Control& c = control();
     info->loop_seconds = c.loop_seconds;
@@ -647,6 +649,99 @@ GPURUN_EXPORT int32_t gpurun_set_random_state(const char* buffer, int64_t size) 
     });
 }
 
+// Keeps the whole state under a name: these variables, and all that was overridden.
+GPURUN_EXPORT int32_t gpurun_store(const char* name, const int64_t* ids, int64_t count) {
+    return gpurun::guarded("store", [&] {
+        gpurun::store_slot(name, gpurun::checked_ids(ids, count));
+        return GPURUN_OK;
+    });
+}
+
+GPURUN_EXPORT int32_t gpurun_restore(const char* name, const int64_t* keep, int64_t count,
+                                     int32_t random_too) {
+    return gpurun::guarded("restore", [&] {
+        gpurun::restore_slot(name, gpurun::checked_ids(keep, count), random_too != 0);
+        return GPURUN_OK;
+    });
+}
+
+GPURUN_EXPORT int32_t gpurun_forget(const char* name) {
+    return gpurun::guarded("forget", [&] {
+        gpurun::slots.erase(name);
+        return GPURUN_OK;
+    });
+}
+
+// Spikes in flight, in the order of delivery. Fills the arrays if they hold `capacity` of them.
+GPURUN_EXPORT int32_t gpurun_queue(int64_t pathway, int64_t capacity, int32_t* steps,
+                                   int32_t* synapses, int64_t* count) {
+    return gpurun::guarded("queue", [&] {
+        if (pathway < 0 || size_t(pathway) >= gpurun::n_queues())
+            throw gpurun::Failure("there is no pathway number " + std::to_string(pathway),
+                                  GPURUN_BAD_ARGUMENT);
+        std::vector<int32_t> all_steps, all_synapses;
+        gpurun::pending_events(size_t(pathway), all_steps, all_synapses);
+        *count = int64_t(all_steps.size());
+        if (*count <= capacity) {
+            std::copy(all_steps.begin(), all_steps.end(), steps);
+            std::copy(all_synapses.begin(), all_synapses.end(), synapses);
+        }
+        return GPURUN_OK;
+    });
+}
+
+GPURUN_EXPORT int32_t gpurun_set_queue(int64_t pathway, int64_t count, const int32_t* steps,
+                                       const int32_t* synapses) {
+    return gpurun::guarded("set_queue", [&] {
+        if (pathway < 0 || size_t(pathway) >= gpurun::n_queues())
+            throw gpurun::Failure("there is no pathway number " + std::to_string(pathway),
+                                  GPURUN_BAD_ARGUMENT);
+        gpurun::set_pending_events(size_t(pathway), steps, synapses, count);
+        return GPURUN_OK;
+    });
+}
+
+// The model time of a network, and what the exact sum of durations has beyond that number.
+GPURUN_EXPORT int32_t gpurun_network(int64_t index, const char** name, double* t, double* rest) {
+    if (index < 0 || size_t(index) >= gpurun::n_networks) return GPURUN_BAD_ARGUMENT;
+    const Network& network = *gpurun::network_times[index].network;
+    *name = gpurun::network_times[index].name;
+    *t = network.t;
+    *rest = double(network.exact_t - (long double)network.t);
+    return GPURUN_OK;
+}
+
+GPURUN_EXPORT int32_t gpurun_set_network(int64_t index, double t, double rest) {
+    if (index < 0 || size_t(index) >= gpurun::n_networks) return GPURUN_BAD_ARGUMENT;
+    Network& network = *gpurun::network_times[index].network;
+    network.t = t;
+    network.exact_t = (long double)t + rest;
+    return GPURUN_OK;
+}
+
+// Event spaces as the last step left them, which Brian empties at the end of a run. 0: say whether
+// there are any; 1: put them into the variables; 2: the variables hold them, keep them as such;
+// 3: there are none.
+GPURUN_EXPORT int32_t gpurun_event_spaces(int32_t what, int32_t* present) {
+    return gpurun::guarded("event_spaces", [&] {
+        if (what == 1 && gpurun::has_interrupted)
+            for (size_t id : gpurun::interrupted_ids)
+                gpurun::interrupted.restore(id, gpurun::variables[id]);
+        if (what == 2)
+            for (size_t id : gpurun::interrupted_ids)
+                gpurun::interrupted.save(id, gpurun::variables[id]);
+        if (what == 2 || what == 3) gpurun::has_interrupted = what == 2;
+        *present = gpurun::has_interrupted;
+        return GPURUN_OK;
+    });
+}
+
+GPURUN_EXPORT int64_t gpurun_event_space(int64_t index) {
+    return index < 0 || size_t(index) >= gpurun::interrupted_ids.size()
+               ? -1
+               : int64_t(gpurun::interrupted_ids[size_t(index)]);
+}
+
 // Set-up code behind the place where overrides are applied, and whatever has
 // to be derived anew from overridden variables.
 GPURUN_EXPORT int32_t gpurun_prepare() {
@@ -742,6 +837,7 @@ GPURUN_EXPORT void gpurun_close() {
     {% if cuda %}
     gpurun::baseline.clear();
     gpurun::interrupted.clear();
+    gpurun::slots.clear();
     gpurun::cuda::close();
     {% endif %}
     {% for entry in table if entry.kind == "array" or entry.kind == "static" %}

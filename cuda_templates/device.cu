@@ -276,7 +276,8 @@ void DeviceSnapshot::save(size_t id, const Variable& variable) {
     Saved& entry = saved[id];
     const gpurun_view view = host_view(id);
     entry.rows = mirror.recorder >= 0 ? recorders()[size_t(mirror.recorder)].recorded() : view.rows;
-    entry.cols = view.cols;
+    // On the host a matrix has no width before it is read for the first time
+    entry.cols = mirror.columns > 0 ? mirror.columns : view.cols;
     const size_t bytes = size_t(entry.rows * entry.cols) * view.itemsize;
     entry.copy.reserve(bytes);
     if (bytes)
@@ -390,7 +391,7 @@ void Pathway::build(const int32_t* sources, const std::vector<int32_t>& steps,
     view.n_sources = n_sources;
     view.n_delays = int32_t(distinct.size());
     view.slots = slots;
-    ring.reserve(sizeof(int32_t) * size_t(slots) * (size_t(n_sources) + 1));
+    ring.reserve(ring_bytes());
     position.reserve(sizeof(int64_t));
     view.position = position.as<int64_t>();
     view.ring = ring.as<int32_t>();
@@ -405,13 +406,159 @@ void Pathway::build(const int32_t* sources, const std::vector<int32_t>& steps,
 
 void Pathway::empty() {
     if (!ring.data()) return;
-    GPURUN_CUDA(cudaMemsetAsync(ring.data(), 0,
-                                sizeof(int32_t) * size_t(view.slots) * (size_t(view.n_sources) + 1),
-                                stream()));
+    GPURUN_CUDA(cudaMemsetAsync(ring.data(), 0, ring_bytes(), stream()));
     const int64_t start = view.slots;
     GPURUN_CUDA(cudaMemcpyAsync(position.data(), &start, sizeof start, cudaMemcpyHostToDevice,
                                 stream()));
     wait();
+}
+
+template <class T>
+static std::vector<T> download(const Buffer& buffer, size_t count) {
+    std::vector<T> values(count);
+    copy_to_host(buffer.data(), int64_t(count * sizeof(T)), values.data());
+    return values;
+}
+
+void Pathway::pending(std::vector<int32_t>& steps, std::vector<int32_t>& synapses_of) const {
+    if (!ring.data()) return;
+    const size_t width = size_t(view.n_sources) + 1;
+    const std::vector<int32_t> spikes = download<int32_t>(ring, size_t(view.slots) * width);
+    const int64_t now = download<int64_t>(position, 1)[0];
+    const std::vector<int32_t> bundles = download<int32_t>(first_bundle, width);
+    const size_t n_bundles = size_t(bundles.back());
+    const std::vector<int32_t> delay = download<int32_t>(bundle_delay, n_bundles);
+    const std::vector<int32_t> begins = download<int32_t>(first_synapse, n_bundles + 1);
+    const std::vector<int32_t> order = download<int32_t>(synapses, size_t(begins.back()));
+    // What was sent first comes first, as on the CPU
+    std::vector<std::vector<int32_t>> arriving(size_t(view.slots));
+    for (int32_t age = view.slots - 1; age >= 0; age--) {
+        const int32_t* list = spikes.data() + size_t((now - age) % view.slots) * width;
+        for (int32_t s = 0; s < list[view.n_sources]; s++) {
+            const size_t source = size_t(list[s] - view.first_source);
+            for (int32_t b = bundles[source]; b < bundles[source + 1]; b++) {
+                if (delay[size_t(b)] <= age) continue;  // has arrived
+                std::vector<int32_t>& there = arriving[size_t(delay[size_t(b)] - age)];
+                there.insert(there.end(), order.begin() + begins[size_t(b)],
+                             order.begin() + begins[size_t(b) + 1]);
+            }
+        }
+    }
+    for (size_t ahead = 1; ahead < arriving.size(); ahead++)
+        for (int32_t synapse : arriving[ahead]) {
+            steps.push_back(int32_t(ahead));
+            synapses_of.push_back(synapse);
+        }
+}
+
+void Pathway::set_pending(const int32_t* steps, const int32_t* synapses_of, int64_t count) {
+    empty();
+    if (count == 0) return;
+    const auto refuse = [](const std::string& why) {
+        throw Failure("the spikes in flight do not fit the delays: " + why, GPURUN_BAD_ARGUMENT);
+    };
+    if (!ring.data()) refuse("the pathway has no synapses");
+    const size_t width = size_t(view.n_sources) + 1;
+    const std::vector<int32_t> bundles = download<int32_t>(first_bundle, width);
+    const size_t n_bundles = size_t(bundles.back());
+    const std::vector<int32_t> delay = download<int32_t>(bundle_delay, n_bundles);
+    const std::vector<int32_t> begins = download<int32_t>(first_synapse, n_bundles + 1);
+    const std::vector<int32_t> order = download<int32_t>(synapses, size_t(begins.back()));
+    int32_t highest = -1;
+    for (int32_t synapse : order) highest = std::max(highest, synapse);
+    std::vector<std::pair<int32_t, int32_t>> of_synapse(size_t(highest + 1), {-1, 0});
+    for (size_t source = 0; source + 1 < width; source++)
+        for (int32_t b = bundles[source]; b < bundles[source + 1]; b++)
+            for (int32_t i = begins[size_t(b)]; i < begins[size_t(b) + 1]; i++)
+                of_synapse[size_t(order[size_t(i)])] = {int32_t(source), delay[size_t(b)]};
+    // A spike is known by its age and its source
+    std::vector<std::pair<int32_t, int32_t>> sent;
+    for (int64_t i = 0; i < count; i++) {
+        const int32_t synapse = synapses_of[i];
+        if (synapse < 0 || synapse > highest || of_synapse[size_t(synapse)].first < 0)
+            refuse("there is no synapse number " + std::to_string(synapse));
+        const int32_t age = of_synapse[size_t(synapse)].second - steps[i];
+        if (steps[i] < 1 || age < 0)
+            refuse("one would arrive after " + std::to_string(steps[i]) + " steps");
+        sent.emplace_back(age, of_synapse[size_t(synapse)].first);
+    }
+    std::sort(sent.begin(), sent.end());
+    sent.erase(std::unique(sent.begin(), sent.end()), sent.end());
+    std::vector<int32_t> spikes(size_t(view.slots) * width, 0);
+    const int64_t now = view.slots;  // as in empty()
+    for (const std::pair<int32_t, int32_t>& spike : sent) {
+        int32_t* list = spikes.data() + size_t((now - spike.first) % view.slots) * width;
+        list[list[view.n_sources]++] = view.first_source + spike.second;
+    }
+    ring.upload(spikes);
+    std::vector<int32_t> same_steps, same_synapses;
+    pending(same_steps, same_synapses);
+    if (same_steps.size() != size_t(count) ||
+        !std::equal(same_steps.begin(), same_steps.end(), steps) ||
+        !std::equal(same_synapses.begin(), same_synapses.end(), synapses_of)) {
+        empty();
+        refuse("they are no spikes of whole neurons");
+    }
+}
+
+void Pathway::save(Buffer& copy) const {
+    if (!ring.data()) return;
+    copy.reserve(ring_bytes() + sizeof(int64_t));
+    GPURUN_CUDA(cudaMemcpyAsync(copy.data(), position.data(), sizeof(int64_t),
+                                cudaMemcpyDeviceToDevice, stream()));
+    GPURUN_CUDA(cudaMemcpyAsync(copy.as<char>() + sizeof(int64_t), ring.data(), ring_bytes(),
+                                cudaMemcpyDeviceToDevice, stream()));
+}
+
+void Pathway::restore(const Buffer& copy) {
+    if (!copy.data()) {
+        empty();
+        return;
+    }
+    if (!ring.data() || copy.bytes() != ring_bytes() + sizeof(int64_t))
+        throw Failure("the delays are others than when the spikes in flight were stored");
+    GPURUN_CUDA(cudaMemcpyAsync(position.data(), copy.data(), sizeof(int64_t),
+                                cudaMemcpyDeviceToDevice, stream()));
+    GPURUN_CUDA(cudaMemcpyAsync(ring.data(), copy.as<char>() + sizeof(int64_t), ring_bytes(),
+                                cudaMemcpyDeviceToDevice, stream()));
+}
+
+struct QueueCopies::Saved {
+    std::vector<Buffer> of_pathway;
+    explicit Saved(size_t count) : of_pathway(count) {}
+};
+
+QueueCopies::~QueueCopies() { delete saved; }
+
+void QueueCopies::save() {
+    if (!context().is_open) return;
+    use_card();
+    delete saved;
+    saved = nullptr;
+    saved = new Saved(pathways().size());
+    for (size_t p = 0; p < pathways().size(); p++) pathways()[p]->save(saved->of_pathway[p]);
+}
+
+void QueueCopies::restore() const {
+    if (!saved) {
+        empty_queues();
+        return;
+    }
+    use_card();
+    for (size_t p = 0; p < pathways().size(); p++) pathways()[p]->restore(saved->of_pathway[p]);
+}
+
+size_t pathways_count() { return pathways().size(); }
+
+void pending_events(size_t pathway, std::vector<int32_t>& steps, std::vector<int32_t>& synapses) {
+    use_card();
+    pathways()[pathway]->pending(steps, synapses);
+}
+
+void set_pending_events(size_t pathway, const int32_t* steps, const int32_t* synapses,
+                        int64_t count) {
+    use_card();
+    pathways()[pathway]->set_pending(steps, synapses, count);
 }
 
 void Pathway::release() {

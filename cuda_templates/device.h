@@ -216,6 +216,17 @@ public:
                int32_t n_sources);
     void empty();
     void release();
+
+    // Spikes under way; see mirrors.h.
+    void pending(std::vector<int32_t>& steps, std::vector<int32_t>& synapses_of) const;
+    void set_pending(const int32_t* steps, const int32_t* synapses_of, int64_t count);
+    void save(Buffer& copy) const;
+    void restore(const Buffer& copy);
+
+private:
+    size_t ring_bytes() const {
+        return sizeof(int32_t) * size_t(view.slots) * (size_t(view.n_sources) + 1);
+    }
 };
 
 std::vector<Pathway*>& pathways();

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "boundary.h"
 
@@ -56,6 +57,26 @@ void wait_for_loop();
 
 // Spikes under way are forgotten.
 void empty_queues();
+
+// They as events in the order of delivery: steps until then (at least 1), and the synapse.
+size_t pathways_count();
+void pending_events(size_t pathway, std::vector<int32_t>& steps, std::vector<int32_t>& synapses);
+void set_pending_events(size_t pathway, const int32_t* steps, const int32_t* synapses,
+                        int64_t count);
+
+// Copies of them, on the card.
+class QueueCopies {
+    struct Saved;
+    Saved* saved = nullptr;
+
+public:
+    QueueCopies() = default;
+    ~QueueCopies();
+    QueueCopies(const QueueCopies&) = delete;
+    QueueCopies& operator=(const QueueCopies&) = delete;
+    void save();
+    void restore() const;
+};
 
 // The random stream of the kernels.
 void seed(uint64_t seed);

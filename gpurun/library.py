@@ -110,6 +110,18 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "gpurun_seed": (_int32, [ctypes.c_uint64]),
     "gpurun_random_state": (_int64, [_text, _int64]),
     "gpurun_set_random_state": (_int32, [_text, _int64]),
+    "gpurun_store": (_int32, [_text, _ids, _int64]),
+    "gpurun_restore": (_int32, [_text, _ids, _int64, _int32]),
+    "gpurun_forget": (_int32, [_text]),
+    "gpurun_queue": (_int32, [_int64, _int64, _pointer, _pointer, ctypes.POINTER(_int64)]),
+    "gpurun_set_queue": (_int32, [_int64, _int64, _pointer, _pointer]),
+    "gpurun_network": (
+        _int32,
+        [_int64, ctypes.POINTER(_text), ctypes.POINTER(_double), ctypes.POINTER(_double)],
+    ),
+    "gpurun_set_network": (_int32, [_int64, _double, _double]),
+    "gpurun_event_spaces": (_int32, [_int32, ctypes.POINTER(_int32)]),
+    "gpurun_event_space": (_int64, [_int64]),
     "gpurun_prepare": (_int32, []),
     "gpurun_run": (
         _int32,
@@ -399,6 +411,10 @@ class Library:
         if status not in (_OK, _STOPPED):
             self._fail(name, status)
         return status
+
+    def ask(self, name: str, *arguments: Any) -> int:
+        """Call ``gpurun_<name>``, whose result is an answer and not a status."""
+        return int(getattr(self._library, f"gpurun_{name}")(*arguments))
 
     def _fail(self, name: str, status: int) -> None:
         message = (self._library.gpurun_last_error() or b"").decode(errors="replace")

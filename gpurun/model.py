@@ -20,8 +20,8 @@ import numpy as np
 from gpurun.errors import SessionError
 
 #: Raised whenever the C boundary or the manifest changes incompatibly.
-ABI_VERSION = 2
-MANIFEST_FORMAT = 1
+ABI_VERSION = 3
+MANIFEST_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,13 @@ class Manifest:
     tail_draws: bool
     run_random: bool
     static_state: tuple[str, ...]
+    #: What the time loop computes and with which variables: the same on every backend, and
+    #: after a rebuild.
+    identity: str = ""
+    #: Which random numbers it draws, "mersenne" or "philox".
+    rng: str = "mersenne"
+    #: Synaptic pathways, in the order of the boundary's numbers.
+    pathways: tuple[str, ...] = ()
     format: int = MANIFEST_FORMAT
     abi: int = ABI_VERSION
 
@@ -158,7 +165,7 @@ class Manifest:
         }
         for name in ("aliases", "monitors"):
             raw[name] = {key: tuple(value) for key, value in raw[name].items()}
-        for name in ("durations", "static_state"):
+        for name in ("durations", "static_state", "pathways"):
             raw[name] = tuple(raw[name])
         return cls(**raw)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ from gpurun.brian.philox_codeobject import (
     element_headers,
     numbered_units,
 )
-from gpurun.brian.program import compile_program
+from gpurun.brian.program import Program, compile_program
 from gpurun.brian.random_functions import (
     adopt_binomials,
     allow_any_binomial_name,
@@ -95,6 +96,7 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         self._sources: Sources | None = None
         self._disable_asserts = False
         self._draws: dict[str, bool] = {}
+        self._definitions: dict[str, str] = {}
         self._built_in = -1
         self._built_from = 0
         #: Which random numbers the time loop draws: "mersenne" or "philox".
@@ -174,7 +176,7 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         if draws_from_streams(codeobj_class):
             adopt_binomials(variables)
             abstract_code = noise_in_order(abstract_code)
-        return super().code_object(
+        codeobj = super().code_object(
             owner,
             name,
             abstract_code,
@@ -184,6 +186,19 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
             codeobj_class=codeobj_class,
             **kwds,
         )
+        # In an order of noise terms of its own, which would differ from process to process
+        code = noise_in_order(abstract_code)
+        blocks = sorted(code.items()) if isinstance(code, Mapping) else code
+        self._definitions[codeobj.name] = f"{template_name}\n{blocks}"
+        return codeobj
+
+    def definitions(self, program: Program) -> dict[str, str]:
+        """What the code objects of the time loop compute, by name."""
+        return {
+            name: self._definitions[name]
+            for name in program.later_codeobjects
+            if name in self._definitions
+        }
 
     @property
     def philox(self) -> bool:

@@ -20,6 +20,7 @@ from brian2.monitors.statemonitor import StateMonitor
 from brian2.units.fundamentalunits import DIMENSIONLESS, get_unit
 
 from gpurun.brian import poisson
+from gpurun.brian.identity import identity
 from gpurun.brian.program import Program
 from gpurun.brian.writes import event_driven_variables, variables_written_by
 from gpurun.model import Manifest, SpikeGeneratorInfo, VariableInfo
@@ -338,6 +339,12 @@ class _Describer:
         )
         self.add_derived(description, index)
         self.add_pathways(description, index)
+        description.manifest = replace(
+            description.manifest,
+            pathways=tuple(description.pathways),
+            rng="philox" if device.philox else "mersenne",
+            identity=identity(description.manifest, device.definitions(program)),
+        )
         return description
 
     def add_derived(self, description: Description, index: dict[str, int]) -> None:

@@ -1,0 +1,32 @@
+"""A model's identity: what its time loop computes, apart from backend, compiler and random draws."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from gpurun.model import Manifest
+
+
+def identity(manifest: Manifest, definitions: Mapping[str, str]) -> str:
+    """Digest of the variables, clocks and constants, and of the code objects' abstract code.
+
+    Durations do not count, nor does what only the set-up computes: its results are values.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    definitions : mapping of str to str
+        Abstract code by name of the code object.
+    """
+    variables = [
+        (info.name, info.dtype, info.kind, info.dimensions)
+        for info in manifest.variables
+        if info.kind != "static" or info.role == "timed_array"
+    ]
+    clocks = {name: repr(dt) for name, dt in manifest.clocks.items()}
+    text = json.dumps(
+        [sorted(variables), clocks, dict(manifest.constants), dict(definitions)], sort_keys=True
+    )
+    return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
