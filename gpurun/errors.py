@@ -150,6 +150,28 @@ class NonFiniteValueError(OverrideError):
     """The value contains nan or inf and that was not allowed. Fields: ``name``."""
 
 
+class CheckpointError(GpurunError, OSError):
+    """A checkpoint file cannot be written, read, or used for this model.
+
+    Fields: ``path`` (str) and ``reason``, one of
+
+    - ``"missing"``: there is no such file;
+    - ``"unreadable"``: the system does not let it be read (``errno``);
+    - ``"not_a_checkpoint"``: it is something else;
+    - ``"truncated"``: its end is missing;
+    - ``"damaged"``: it was changed after it was written;
+    - ``"newer_format"``: a later version of gpurun wrote it;
+    - ``"other_model"``: it belongs to another model (``differences``, a tuple);
+    - ``"not_written"``: it could not be written, the disk is full, say (``errno``). An older
+      file of this name is still there.
+    """
+
+    # OSError's constructor would take over the arguments.
+    def __init__(self, message: str, **fields: Any) -> None:
+        OSError.__init__(self, message)
+        GpurunError.__init__(self, message, **fields)
+
+
 class DatasetError(GpurunError, ValueError):
     """A data set's file is damaged or of another format. Fields: ``file``."""
 
