@@ -9,11 +9,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gpurun import checkpoint_contents, checkpoint_file
+from gpurun.checkpoint_differences import Difference, differences, other_model
 from gpurun.checkpoint_header import Checkpoint, CheckpointHeader
-from gpurun.checkpoint_publish import publish
+from gpurun.checkpoint_publish import NotDurableError, publish
 from gpurun.errors import CheckpointError
 from gpurun.model import Manifest
 from gpurun.state import SessionState
+
+__all__ = [
+    "Checkpoint",
+    "CheckpointHeader",
+    "Difference",
+    "differences",
+    "other_model",
+    "read_checkpoint",
+    "read_header",
+    "write_checkpoint",
+]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -59,11 +71,15 @@ def write_checkpoint(
 
 def _not_written(path: Path, error: OSError, state: SessionState) -> CheckpointError:
     what = error.strerror or str(error)
-    if error.errno in _FULL:
-        what += f" (about {_bytes(state) / 2**20:.1f} MiB are needed)"
-    kept = " The checkpoint that was there before is unchanged." if path.is_file() else ""
+    if isinstance(error, NotDurableError):
+        message = f"The checkpoint {path} is there, but might be lost in a power failure: {what}."
+    else:
+        if error.errno in _FULL:
+            what += f" (about {_bytes(state) / 2**20:.1f} MiB are needed)"
+        kept = " The file that was there before is unchanged." if path.is_file() else ""
+        message = f"The checkpoint {path} cannot be written: {what}.{kept}"
     return CheckpointError(
-        f"The checkpoint {path} cannot be written: {what}.{kept}",
+        message,
         path=str(path),
         reason="not_written",
         errno=error.errno,
@@ -109,10 +125,11 @@ def read_header(path: str | os.PathLike[str]) -> CheckpointHeader:
 
 
 def _read[T](path: str | os.PathLike[str], take: Callable[[object, CheckpointHeader], T]) -> T:
-    name = os.fspath(path)
+    name = str(Path(path))
     try:
-        # One descriptor for all: another file of this name may take its place any time
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        # One descriptor for all, since another file of this name may take its place any time.
+        # Not to wait for somebody at the other end, if this is a pipe.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise _unreadable(name, error) from error
     try:

@@ -38,8 +38,8 @@ _GROUPS = {
     "the CPU) or philox (drawn from a counter, the same on all devices).",
     "timed_arrays": "TimedArrays with other values than those the model was built with, in SI "
     "units, one data set each.",
-    "clocks": "Time step of each clock in s, one attribute each.",
-    "constants": "External constants that were compiled into the model, one attribute each.",
+    "clocks": "Time step of each clock in s.",
+    "constants": "External constants that were compiled into the model, as text.",
 }
 _CONNECTIVITY = {
     "_synaptic_pre": "Connectivity: index of the source neuron of each synapse.",
@@ -110,9 +110,9 @@ def write(
         groups["random"], "state", np.frombuffer(state.random.text, dtype=np.uint8), _RANDOM
     )
     for name, step in manifest.clocks.items():
-        groups["clocks"].attrs[_key(name)] = np.float64(step)
+        groups["clocks"][_key(name)] = np.float64(step)
     for name, value in manifest.constants.items():
-        groups["constants"].attrs[_key(name)] = value
+        groups["constants"][_key(name)] = value
     _write_json(
         file,
         "overridden",
@@ -194,8 +194,8 @@ def read_header(file: Any, path: str, size: int, version: int) -> CheckpointHead
         spikes_in_flight={
             unquote(key): int(group["steps"].shape[0]) for key, group in file["queues"].items()
         },
-        clocks={name: float(step) for name, step in _attributes(file["clocks"]).items()},
-        constants={name: _text(value) for name, value in _attributes(file["constants"]).items()},
+        clocks={unquote(key): float(step[()]) for key, step in file["clocks"].items()},
+        constants={unquote(key): value.asstr()[()] for key, value in file["constants"].items()},
         overridden=tuple(_text(name) for name in _json(file["overridden"])),
         timed_arrays=tuple(unquote(key) for key in file["timed_arrays"]),
     )
@@ -237,10 +237,6 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def _json(dataset: Any) -> Any:
     return json.loads(dataset.asstr()[()])
-
-
-def _attributes(group: Any) -> dict[str, Any]:
-    return {unquote(key): value for key, value in group.attrs.items() if key != "content"}
 
 
 def _stored_variable(dataset: Any) -> StoredVariable:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -76,9 +77,11 @@ def verify(descriptor: int, path: str) -> Seal:
     OSError
         It cannot be read.
     """
-    length = os.fstat(descriptor).st_size
-    block = _read(descriptor, 0, USER_BLOCK)
-    found = _parse(block, path)
+    facts = os.fstat(descriptor)
+    if not stat.S_ISREG(facts.st_mode):
+        raise _not_a_checkpoint(path, "it is not a regular file")
+    length = facts.st_size
+    found = _parse(_read(descriptor, 0, USER_BLOCK), path)
     if length < found.length:
         raise _error(
             path,
@@ -94,11 +97,7 @@ def verify(descriptor: int, path: str) -> Seal:
 
 def _parse(block: bytes, path: str) -> Seal:
     if not block.startswith(_MAGIC[: len(block)]):
-        raise _error(
-            path,
-            "not_a_checkpoint",
-            f"is not a checkpoint: it does not begin with {_MAGIC.decode().strip()!r}",
-        )
+        raise _not_a_checkpoint(path, f"it does not begin with {_MAGIC.decode().strip()!r}")
     if len(block) < USER_BLOCK:
         raise _error(path, "truncated", f"ends after {len(block)} bytes")
     checked = block[:_CHECKED]
@@ -120,9 +119,13 @@ def _parse(block: bytes, path: str) -> Seal:
 
 def _error(path: str, reason: str, what: str) -> CheckpointError:
     return CheckpointError(
-        f"The file {path} {what}. Nothing was taken from it; use another copy of it.",
-        path=path,
-        reason=reason,
+        f"The checkpoint {path} {what}. Use another copy of it.", path=path, reason=reason
+    )
+
+
+def _not_a_checkpoint(path: str, why: str) -> CheckpointError:
+    return CheckpointError(
+        f"{path} is not a checkpoint: {why}.", path=path, reason="not_a_checkpoint"
     )
 
 

@@ -20,6 +20,10 @@ _YOUNG = 60.0
 _OLD = 86400.0
 
 
+class NotDurableError(OSError):
+    """The new file is there, but the disk may not have heard of it yet."""
+
+
 def publish(path: Path, fill: Callable[[int], None]) -> None:
     """Write a file under another name, and rename it when all of it is on the disk.
 
@@ -37,6 +41,8 @@ def publish(path: Path, fill: Callable[[int], None]) -> None:
     ------
     OSError
         The disk is full, or the directory cannot be written.
+    NotDurableError
+        The file was replaced, but might be lost if the power failed now.
     """
     target = Path(os.path.realpath(path))
     _refuse_other_kinds(target)
@@ -103,12 +109,13 @@ def _remove_if_abandoned(path: str) -> None:
 
 
 def _fsync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(descriptor)
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         # Some network file systems know no such thing
         if error.errno != errno.EINVAL:
-            raise
-    finally:
-        os.close(descriptor)
+            raise NotDurableError(error.errno, error.strerror, str(directory)) from error

@@ -1,4 +1,4 @@
-"""The command line: ``gpurun SCRIPT``, ``gpurun build | devices | cache | doctor``.
+"""The command line: ``gpurun SCRIPT``, ``gpurun build | devices | cache | doctor | inspect``.
 
 Nothing heavy is imported before it is known what is asked for.
 """
@@ -78,6 +78,10 @@ def _subcommand(command: Command) -> int:
         from gpurun.cli import cache
 
         return cache.run(command.arguments)
+    if command.action == "inspect":
+        from gpurun.cli import inspect
+
+        return inspect.run(command.arguments)
     if command.arguments and command.arguments[0] not in ("-h", "--help"):
         raise UsageError(
             f"'gpurun {command.action}' takes no arguments, but {command.arguments[0]!r} was "

@@ -9,13 +9,14 @@ from typing import Any
 from gpurun.config import DeviceSpec, parse_device
 from gpurun.errors import ConfigError, GpurunError
 
-SUBCOMMANDS = ("build", "devices", "cache", "doctor")
+SUBCOMMANDS = ("build", "devices", "cache", "doctor", "inspect")
 
 USAGE = """\
 usage: gpurun [options] SCRIPT [script arguments]
        gpurun build [options] SCRIPT [script arguments]
        gpurun devices
        gpurun cache list | prune [--max-size SIZE] [--older-than TIME] | clear
+       gpurun inspect FILE [--json]
        gpurun doctor
 """
 
@@ -45,8 +46,8 @@ further; the model is in the cache then. It needs no card: with --arch or
 stand after SCRIPT.
 
 Everything else after SCRIPT belongs to the script, and so does everything after
-"--". A script that is called "build", "devices", "cache" or "doctor" is run with
-"gpurun ./devices".
+"--". A script that is called "build", "devices", "cache", "doctor" or "inspect" is
+run with "gpurun ./devices".
 
 examples:
   gpurun train.py --device 0 --epochs 3    the script gets --epochs 3
@@ -77,7 +78,7 @@ class Command:
 
     Attributes
     ----------
-    action : {"help", "version", "devices", "cache", "doctor", "build", "run"}
+    action : {"help", "version", "devices", "cache", "doctor", "inspect", "build", "run"}
         What to do.
     changes : dict
         Settings that were given as options, for :func:`gpurun.config.configure`.

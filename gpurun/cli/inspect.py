@@ -1,0 +1,149 @@
+"""``gpurun inspect FILE``: what a file that gpurun has written holds."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gpurun.cli.arguments import UsageError
+from gpurun.cli.wording import number, size
+from gpurun.errors import GpurunError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gpurun.checkpoint_header import CheckpointHeader
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        raise UsageError(f"{self.prog}: {message}. '{self.prog} --help' shows the usage.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="gpurun inspect",
+        description="Show what a checkpoint holds, after checking that it is intact.",
+    )
+    parser.add_argument("file", metavar="FILE", help="a checkpoint")
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    return parser
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the subcommand; returns the exit status, 1 for a file that is not intact.
+
+    Raises
+    ------
+    UsageError
+        The arguments cannot be understood.
+    """
+    try:
+        options = _parser().parse_args(list(arguments))
+    except SystemExit as end:  # --help
+        return int(end.code or 0)
+    try:
+        # The one place that has to know another kind of file
+        _checkpoint(Path(options.file), as_json=options.json)
+    except GpurunError as error:
+        print(f"gpurun: error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _print_json(facts: dict[str, Any]) -> None:
+    print(json.dumps(_plain(facts), indent=1))
+
+
+def _plain(value: Any) -> Any:
+    """`value` with null for what JSON has no number for."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    return value
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, soft_wrap=True)
+
+
+def _facts(console: Console, facts: Sequence[tuple[str, str]]) -> None:
+    width = max(len(name) for name, _ in facts)
+    for name, value in facts:
+        console.print(f"{name:{width}}  {value}")
+
+
+# -- checkpoints ---------------------------------------------------------------------
+
+
+def _checkpoint(path: Path, *, as_json: bool) -> None:
+    from gpurun.checkpoint import read_header
+
+    header = read_header(path)
+    if as_json:
+        _print_json(
+            {
+                "kind": "checkpoint",
+                **asdict(header),
+                "created": header.created.isoformat(),
+                "variables": {
+                    name: {**asdict(stored), "bytes": stored.bytes}
+                    for name, stored in header.variables.items()
+                },
+            }
+        )
+    else:
+        _show_checkpoint(header)
+
+
+def _show_checkpoint(header: CheckpointHeader) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    console = _console()
+    saved = header.created.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    facts = [
+        ("file", f"{header.path}, a checkpoint, {size(header.size)}, intact"),
+        ("saved", f"{saved}, by gpurun {header.gpurun} with numpy {header.numpy}"),
+        ("model", f"{header.model_digest}, for {header.backend}, of brian2 {header.brian2}"),
+        ("identity", header.identity or "not known"),
+        ("model time", f"{header.t:.12g} s"),
+        ("random numbers", header.random_kind),
+    ]
+    changed = [*header.overridden, *(f"TimedArray {name}" for name in header.timed_arrays)]
+    if changed:
+        facts.append(("overridden", ", ".join(changed)))
+    if header.extra:
+        facts.append(("notes", json.dumps(dict(header.extra))))
+    _facts(console, facts)
+    console.print()
+
+    table = Table(box=None, pad_edge=False)
+    for title in ("variable", "type", "shape", "unit", "size", "role"):
+        table.add_column(title, justify="right" if title == "size" else "left", no_wrap=True)
+    for name, stored in sorted(header.variables.items()):
+        cells = (name, stored.dtype, "x".join(map(str, stored.shape)) or "one", stored.unit)
+        table.add_row(*map(Text, (*cells, size(stored.bytes), stored.role)))
+    console.print(table)
+    total = sum(stored.bytes for stored in header.variables.values())
+    console.print(f"{number(len(header.variables), 'variable')}, {size(total)}")
+    if not header.spikes_in_flight:
+        return
+    console.print()
+    table = Table(box=None, pad_edge=False)
+    table.add_column("pathway", no_wrap=True)
+    table.add_column("spikes in flight", justify="right", no_wrap=True)
+    for name, count in sorted(header.spikes_in_flight.items()):
+        table.add_row(Text(name), str(count))
+    console.print(table)
