@@ -235,6 +235,14 @@ void end_loop(bool good) {
     if (good) wait();
 }
 
+void run_once(void (*function)()) {
+    all_host_changed();
+    begin_loop();
+    function();
+    end_loop(true);
+    all_to_host();
+}
+
 void wait_for_loop() { wait(); }
 
 void empty_queues() {

@@ -50,6 +50,9 @@ void begin_loop();
 // Waits, unless something has failed already.
 void end_loop(bool good);
 
+// Outside of it, among host code that may have changed every variable and may use it afterwards.
+void run_once(void (*function)());
+
 // Within it: the host has set its clocks; a step is done, with which clocks being due (by bits).
 void clocks_set();
 void step_done(unsigned int due);

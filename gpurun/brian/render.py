@@ -14,6 +14,7 @@ from gpurun.brian.program import Program
 
 def _with_host_values(lines: list[str], device: Any) -> list[str]:
     """`lines`, with the variables on the host for those that are the host's own code."""
+    lines = _with_kernels(lines, device)
     own = {f"{name}();" for name in device_function_names(device)}
     host = [n for n, line in enumerate(lines) if line.strip() not in own]
     if not host:
@@ -25,6 +26,17 @@ def _with_host_values(lines: list[str], device: Any) -> list[str]:
         *lines[first : last + 1],
         "gpurun::cuda::all_host_changed();",
         *lines[last + 1 :],
+    ]
+
+
+def _with_kernels(lines: list[str], device: Any) -> list[str]:
+    """`lines` of host code, with what the card does among them (recording a single step)."""
+    kernels = {f"{name}();" for name in device_function_names(device) if name.startswith("_run_")}
+    return [
+        f"gpurun::cuda::run_once({line.strip().removesuffix('();')});"
+        if line.strip() in kernels
+        else line
+        for line in lines
     ]
 
 
@@ -81,9 +93,11 @@ def render_model(device: Any, program: Program, description: Description) -> str
         }
         for part in program.parts
     ]
+    trailing = program.trailing
     if device.is_cuda:
         for part in parts:
             part["after"] = _with_host_values(part["after"], device)
+        trailing = _with_kernels(trailing, device)
     finalise = [
         codeobj.code.main_finalise
         for codeobj in device.code_objects.values()
@@ -114,7 +128,7 @@ def render_model(device: Any, program: Program, description: Description) -> str
             setup_tail=program.tail,
             parts=parts,
             trailing=[
-                *program.trailing,
+                *trailing,
                 *finalise,
                 *device.code_lines["before_end"],
                 *device.code_lines["after_end"],

@@ -163,7 +163,7 @@ def branched() -> None:
 
 
 def changed() -> None:
-    """Two runs, and between them other synapses, other spikes, another state."""
+    """Two runs, and between them other synapses, other spikes, another state, a single record."""
     cells = b2.NeuronGroup(
         40,
         "dv/dt = (1.2 - v)/(10*ms) : 1\ng : 1",
@@ -201,11 +201,14 @@ def changed() -> None:
     ]
     network = b2.Network(cells, inputs, sums, kicks, tree, monitors)
     network.run(DURATION / 2)
+    monitors[0].record_single_timestep()
     sums.connect(condition="(i*5 + j*3) % 20 == 1")
     inputs.set_spikes([3, 2, 1, 0], [1, 7, 8, 8] * ms)
     cells.v = "v + 0.01*i"
+    monitors[0].record_single_timestep()
     tree.v = "-50*mV + i*1*mV"
     network.run(DURATION / 2)
+    monitors[0].record_single_timestep()
 
 
 SCRIPTS: dict[str, Callable[[], None]] = {
