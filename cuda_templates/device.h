@@ -6,6 +6,7 @@
 #include <cuda_runtime.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -70,6 +71,25 @@ inline unsigned int blocks_for(int64_t elements) {
 }
 
 inline void wait() { GPURUN_CUDA(cudaStreamSynchronize(stream())); }
+
+// The time from here to the end of the scope, with the work that the card is given in it.
+class ProfiledScope {
+    std::chrono::nanoseconds& total;
+    std::chrono::steady_clock::time_point begin;
+
+public:
+    explicit ProfiledScope(std::chrono::nanoseconds& total) : total(total) {
+        wait();
+        begin = std::chrono::steady_clock::now();
+    }
+    ~ProfiledScope() {
+        cudaStreamSynchronize(stream());  // the next wait tells of an error
+        total += std::chrono::duration_cast<std::chrono::nanoseconds>(
+            std::chrono::steady_clock::now() - begin);
+    }
+    ProfiledScope(const ProfiledScope&) = delete;
+    ProfiledScope& operator=(const ProfiledScope&) = delete;
+};
 
 // ---------------------------------------------------------------- memory
 

@@ -21,6 +21,12 @@ static gpurun::cuda::Pathway pathway_{{name}};
 #include "device.cu"
 
 // ------------------------------------------------------------ code objects
+namespace brian {
+{% for name in profiled %}
+extern std::chrono::nanoseconds {{name}}_profiling_info;
+{% endfor %}
+}
+
 {% for codeobj in code_objects %}
 namespace gpurun_unit_{{loop.index0}} {
 {{codeobj.kernels}}

@@ -156,7 +156,11 @@ class _Emitter:
         for number, codeobj in enumerate(self.codeobjs):
             code = codeobj.code
             kernels = _constants(codeobj) + self.fill(code.cu_file, number)
-            functions = [{"name": f"_run_{codeobj.name}", "body": self.fill(code.run_file, number)}]
+            body = self.fill(code.run_file, number)
+            if codeobj.name in self.device.profiled_codeobjects:
+                total = f"brian::{codeobj.name}_profiling_info"
+                body = f"gpurun::cuda::ProfiledScope _profiled({total});\n{body}"
+            functions = [{"name": f"_run_{codeobj.name}", "body": body}]
             functions += [
                 {
                     "name": f"_{block}_{codeobj.name}",
@@ -201,6 +205,11 @@ class _Emitter:
                 n_variables=len(self.description.table),
                 pathways=pathways,
                 code_objects=units,
+                profiled=[
+                    codeobj.name
+                    for codeobj in self.codeobjs
+                    if codeobj.name in self.device.profiled_codeobjects
+                ],
                 recorders=recorders,
                 clocks=clocks,
                 releases=[
