@@ -185,7 +185,7 @@ def read_header(file: Any, path: str, size: int, version: int) -> CheckpointHead
         backend=_text(facts["backend"]),
         model_digest=_text(facts["model_digest"]),
         identity=_text(facts["identity"]),
-        t=float(facts["t"]),
+        t=_number(facts["t"]),
         random_kind=_text(file["random"].attrs["kind"]),
         extra=_mapping(_json(file["extra"])),
         variables={
@@ -194,7 +194,7 @@ def read_header(file: Any, path: str, size: int, version: int) -> CheckpointHead
         spikes_in_flight={
             unquote(key): int(group["steps"].shape[0]) for key, group in file["queues"].items()
         },
-        clocks={unquote(key): float(step[()]) for key, step in file["clocks"].items()},
+        clocks={unquote(key): _number(step[()]) for key, step in file["clocks"].items()},
         constants={unquote(key): value.asstr()[()] for key, value in file["constants"].items()},
         overridden=tuple(_text(name) for name in _json(file["overridden"])),
         timed_arrays=tuple(unquote(key) for key in file["timed_arrays"]),
@@ -227,6 +227,12 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is no text")
     return value
+
+
+def _number(value: Any) -> float:
+    if not isinstance(value, np.floating):
+        raise TypeError(f"{value!r} is no number")
+    return float(value)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -70,10 +70,13 @@ def differences(checkpoint: Checkpoint | CheckpointHeader, manifest: Manifest) -
     """
     header = checkpoint.header if isinstance(checkpoint, Checkpoint) else checkpoint
     found: list[Difference] = []
-    expected = {info.name: info for info in manifest.variables if info.kind != "static"}
+    expected = {info.name: info for info in manifest.variables}
     for name, info in expected.items():
         stored = header.variables.get(name)
         if stored is None:
+            # A static array is in the file only if an override has changed it
+            if info.kind == "static":
+                continue
             found.append(Difference("missing", name, None, info.dtype))
         else:
             found.extend(_compare(name, stored, info))

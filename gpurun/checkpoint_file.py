@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gpurun.errors import CheckpointError
+from gpurun.process import Interruptible
 
 FORMAT = 1
 USER_BLOCK = 512
@@ -166,14 +167,16 @@ class _Stream:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._position = 0
+        self._size = os.fstat(descriptor).st_size
         self.failure: BaseException | None = None
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position}.get(whence)
-        if base is None:
-            base = os.fstat(self._descriptor).st_size
-        self._position = base + offset
-        return self._position
+        if whence == os.SEEK_CUR:
+            offset += self._position
+        elif whence == os.SEEK_END:
+            offset += self._size
+        self._position = offset
+        return offset
 
     def tell(self) -> int:
         return self._position
@@ -186,14 +189,14 @@ class _Stream:
         view = memoryview(buffer).cast("B")
         done = 0
         try:
-            while done < len(view):
+            while self.failure is None and done < len(view):
                 count = os.preadv(self._descriptor, [view[done:]], self._position)
                 if not count:
                     break
                 done += count
                 self._position += count
         except BaseException as failure:
-            self.failure = self.failure or failure
+            self.failure = failure
         return done
 
     def write(self, data: Any) -> int:
@@ -204,6 +207,7 @@ class _Stream:
         except BaseException as failure:
             self.failure = failure
         self._position += len(view)
+        self._size = max(self._size, self._position)
         return len(view)
 
     def truncate(self, size: int) -> int:
@@ -212,6 +216,7 @@ class _Stream:
                 os.ftruncate(self._descriptor, size)
         except BaseException as failure:
             self.failure = failure
+        self._size = size
         return size
 
     def flush(self) -> None:
@@ -221,6 +226,8 @@ class _Stream:
 @contextmanager
 def hdf5(descriptor: int, mode: str) -> Iterator[Any]:
     """Open the file of a descriptor with h5py; ``"w"`` leaves room for the user block.
+
+    Ctrl-C takes effect at the end, since HDF5 is no place for exceptions.
 
     Raises
     ------
@@ -234,13 +241,14 @@ def hdf5(descriptor: int, mode: str) -> Iterator[Any]:
     if mode == "w":
         # Readable by HDF5 1.10, whatever version writes it
         options = {"userblock_size": USER_BLOCK, "libver": ("earliest", "v110")}
-    try:
-        with h5py.File(stream, mode, **options) as file:
-            yield file
-    except Exception:
+    with Interruptible():
+        try:
+            with h5py.File(stream, mode, **options) as file:
+                yield file
+        except Exception:
+            if stream.failure is not None:
+                # HDF5 stumbled over what it did not get
+                raise stream.failure from None
+            raise
         if stream.failure is not None:
-            # HDF5 stumbled over what it did not get
-            raise stream.failure from None
-        raise
-    if stream.failure is not None:
-        raise stream.failure
+            raise stream.failure
