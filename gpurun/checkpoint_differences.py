@@ -85,9 +85,8 @@ def differences(checkpoint: Checkpoint | CheckpointHeader, manifest: Manifest) -
             found.append(Difference("unknown", name, stored.dtype, None))
     found.extend(_entries("clock", header.clocks, manifest.clocks))
     found.extend(_entries("constant", header.constants, manifest.constants))
-    identity = getattr(manifest, "identity", "")
-    if header.identity != identity:
-        found.append(Difference("identity", "", header.identity, identity))
+    if header.identity != manifest.identity:
+        found.append(Difference("identity", "", header.identity, manifest.identity))
     return found
 
 
