@@ -160,7 +160,7 @@ def _write(descriptor: int, data: memoryview, position: int) -> None:
 class _Stream:
     """A file for h5py whose failures HDF5 does not see.
 
-    HDF5 cannot close a file that it cannot write, and may crash over it when the process ends.
+    HDF5 cannot close a file that it cannot write, and the process may crash over it at its end.
     So it is told that all went well, and the failure is raised when HDF5 is done.
     """
 
