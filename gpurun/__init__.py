@@ -16,8 +16,9 @@ A pickled Model can be used without brian2.
 
 from __future__ import annotations
 
+import os
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gpurun import build as _build_module  # registers with gpurun.model
 from gpurun import session as _session_module
@@ -26,6 +27,9 @@ from gpurun.model import Model
 from gpurun.registration import register_device
 from gpurun.results import MonitorRecord, RunResult
 from gpurun.session import Session
+
+if TYPE_CHECKING:
+    from gpurun.results_reader import Results
 
 __version__ = metadata.version("gpurun")
 __all__ = [
@@ -36,6 +40,7 @@ __all__ = [
     "Session",
     "__version__",
     "build",
+    "open_results",
 ]
 
 del _build_module, _session_module
@@ -60,6 +65,31 @@ def build() -> Model:
     from gpurun.brian.api import build_active
 
     return build_active()
+
+
+def open_results(path: str | os.PathLike[str]) -> Results:
+    """Open a results file for reading, also while it is written.
+
+    Nothing is read but what is asked for.
+
+    Parameters
+    ----------
+    path : str or Path
+        As given to :meth:`RunResult.save` or to a
+        :class:`~gpurun.results_file.ResultsWriter`.
+
+    Returns
+    -------
+    gpurun.results_reader.Results
+
+    Raises
+    ------
+    ResultsError
+        There is no such file, or it is something else, or from a newer gpurun.
+    """
+    from gpurun import results_reader
+
+    return results_reader.Results(path)
 
 
 def __getattr__(name: str) -> Any:

@@ -172,6 +172,28 @@ class CheckpointError(GpurunError, OSError):
         GpurunError.__init__(self, message, **fields)
 
 
+class ResultsError(GpurunError, OSError):
+    """A results file cannot be written or read.
+
+    Fields: ``path`` (str) and ``reason``, one of
+
+    - ``"missing"``: there is no such file;
+    - ``"not_results"``: it is something else;
+    - ``"newer_format"``: a later version of gpurun wrote it;
+    - ``"damaged"``: a part of it cannot be read;
+    - ``"locked"``: another writer is at work on it;
+    - ``"full"``: the disk or a quota is full. What was committed is readable;
+    - ``"not_written"``: it could not be written for another reason (``errno``). Likewise;
+    - ``"closed"``: the writer or its run has been closed;
+    - ``"shape"``: the arrays given do not fit together, or what was recorded before.
+    """
+
+    # OSError's constructor would take over the arguments.
+    def __init__(self, message: str, **fields: Any) -> None:
+        OSError.__init__(self, message)
+        GpurunError.__init__(self, message, **fields)
+
+
 class DatasetError(GpurunError, ValueError):
     """A data set's file is damaged or of another format. Fields: ``file``."""
 
