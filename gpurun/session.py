@@ -37,6 +37,7 @@ from gpurun.model import Model, register
 from gpurun.overrides import Planner, Target, Write, resolve
 from gpurun.process import Interruptible, peak_memory
 from gpurun.results import MonitorRecord, RunResult
+from gpurun.results_schema import origin_of
 from gpurun.values import check_seed
 
 Progress = Callable[[float, float], Any]
@@ -553,6 +554,7 @@ class Session:
             device=self.device,
             peak_memory=peak_memory(),
             _name_of=self._name_of,
+            _origin=origin_of(self.model),
         )
 
     def _name_of(self, key: Any) -> str:
