@@ -549,6 +549,14 @@ GPURUN_EXPORT int32_t gpurun_rebuild() {
     });
 }
 
+GPURUN_EXPORT int32_t gpurun_rebuild_changed() {
+    return gpurun::guarded("rebuild_changed", [&] {
+        gpurun::use_threads();
+        gpurun::rebuild_dirty();
+        return GPURUN_OK;
+    });
+}
+
 GPURUN_EXPORT int32_t gpurun_baseline(const int64_t* ids, int64_t count) {
     return gpurun::guarded("baseline", [&] {
         gpurun::baseline.clear();

@@ -62,6 +62,8 @@ class Instance:
         #: Values copied out of a library that was unloaded, by variable number.
         self._kept: dict[int, np.ndarray] | None = None
         self._fresh = True
+        #: Whether the set-up was run again, so that any variable may differ from the frozen one.
+        self._whole = False
         self._closed = False
         self._last: RunInfo | None = None
         self._random_state: bytes | None = None
@@ -100,22 +102,31 @@ class Instance:
             array = self.data.frozen.get(info.name)
             if array is None:
                 continue
-            flat = np.ascontiguousarray(array).reshape(-1)
-            if info.kind == "dynamic2d":
-                library.resize(number, *array.shape)
-                library.view(number, _raw(info.numpy_dtype))[...] = array.view(
-                    _raw(info.numpy_dtype)
-                )
-                continue
-            if info.kind == "dynamic":
-                library.resize(number, flat.size)
-            library.write(number, 0, flat)
+            self._put(library, number, array)
         library.rebuild()
         library.set_random_state(self.data.random_state)
         library.baseline(self._changes)
         self._library = library
         self._kept = None
         self._fresh = True
+
+    def _put(self, library: Library, number: int, array: np.ndarray) -> None:
+        info = self.model.manifest.variables[number]
+        if info.kind == "dynamic2d":
+            rows, columns = array.shape if array.size else (0, info.shape[1])
+            library.resize(number, rows, columns)
+            if rows:
+                raw = _raw(info.numpy_dtype)
+                library.view(number, raw).reshape(rows, columns)[...] = array.view(raw)
+            return
+        flat = np.ascontiguousarray(array).reshape(-1)
+        if info.kind == "dynamic":
+            library.resize(number, flat.size)
+        library.write(number, 0, flat)
+
+    def put_variable(self, number: int, array: np.ndarray) -> None:
+        """Replace a variable, its size included, by values as `read_stored` gives them."""
+        self._put(self.library, number, array)
 
     @classmethod
     def draw(cls, model: Model, static: dict[str, np.ndarray], seed: int | None) -> Data:
@@ -194,10 +205,34 @@ class Instance:
             # What the set-up made is the baseline of this run only
             self._library.baseline([])
         self._fresh = False
+        self._whole = True
 
     def reseed(self) -> None:
         """Give the random stream fresh entropy."""
         self.library.seed(_entropy())
+
+    def changing_numbers(self) -> list[int]:
+        """Numbers of the variables that make up the state: what a run can have changed."""
+        if not self._whole:
+            return list(self._changes)
+        return [n for n, v in enumerate(self.model.manifest.variables) if v.kind != "static"]
+
+    def baseline_values(self, number: int) -> np.ndarray:
+        """The value of a variable in the frozen set-up."""
+        info = self.model.manifest.variables[number]
+        if info.kind == "static":
+            return np.asarray(self.data.static[info.c_name]).reshape(info.shape)
+        return self.data.frozen[info.name]
+
+    @property
+    def last(self) -> RunInfo | None:
+        """What the last run said of itself."""
+        return self._last
+
+    def went_to(self, last: RunInfo | None) -> None:
+        """The state is another one, that of the end of the run `last`."""
+        self._last = last
+        self._fresh = False
 
     def restart_stream(self) -> None:
         """Put the random stream back to where the set-up left it."""

@@ -104,6 +104,7 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "gpurun_copy_to_host": (_int32, [_pointer, _int64, _pointer]),
     "gpurun_setup": (_int32, [_int32]),
     "gpurun_rebuild": (_int32, []),
+    "gpurun_rebuild_changed": (_int32, []),
     "gpurun_baseline": (_int32, [_ids, _int64]),
     "gpurun_protect": (_int32, [_int64]),
     "gpurun_reset": (_int32, [_ids, _int64]),
@@ -508,6 +509,10 @@ class Library:
 
     def rebuild(self) -> None:
         self.call("rebuild")
+
+    def rebuild_changed(self) -> None:
+        """Rebuild only what is derived from variables that were written."""
+        self.call("rebuild_changed")
 
     def prepare(self) -> None:
         self.call("prepare")

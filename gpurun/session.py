@@ -38,6 +38,7 @@ from gpurun.overrides import Planner, Target, Write, resolve
 from gpurun.process import Interruptible, peak_memory
 from gpurun.results import MonitorRecord, RunResult
 from gpurun.results_schema import origin_of
+from gpurun.session_state import StatefulSession
 from gpurun.values import check_seed
 
 Progress = Callable[[float, float], Any]
@@ -106,7 +107,7 @@ class _Reader(NamedTuple):
     view: bool
 
 
-class Session:
+class Session(StatefulSession):
     """One resident instance of a `Model`, opened from the frozen set-up.
 
     Sessions of one model share nothing and run side by side in threads. A session itself
@@ -169,6 +170,7 @@ class Session:
         #: Values of overridden TimedArrays that are in force, by name.
         self._timed_arrays: dict[str, np.ndarray] = {}
         self._stop_requested = False
+        self._snapshots = {}
 
     # -- life -----------------------------------------------------------------
 

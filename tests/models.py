@@ -438,6 +438,10 @@ class Script:
     objects: SimpleNamespace = field(repr=False)
     _device: dict[str, Any] = field(repr=False)
 
+    def __repr__(self) -> str:
+        # Hypothesis shows arguments of a failed test
+        return f"<Script {self.name}>"
+
     def activate(self) -> Script:
         """Make it what Brian's device knows, as if it had been recorded last."""
         vars(device()).clear()

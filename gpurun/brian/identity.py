@@ -1,4 +1,4 @@
-"""A model's identity: what its time loop computes, apart from backend, compiler and random draws."""
+"""A model's identity: what its loop computes, apart from backend, compiler and random draws."""
 
 from __future__ import annotations
 

@@ -34,6 +34,7 @@ MINIMUM = {
     "test_random": 25,
     "test_sessions": 30,
     "test_sparse_reset": 6,
+    "test_state": 18,
 }
 
 
