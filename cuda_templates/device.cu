@@ -361,7 +361,27 @@ void Recorder::reserve(int64_t more) {
 
 // ---------------------------------------------------------------- pathways
 
-void Pathway::build(const int32_t* sources, const std::vector<int32_t>& steps,
+template <class T>
+static std::vector<T> download(const Buffer& buffer, size_t count) {
+    std::vector<T> values(count);
+    copy_to_host(buffer.data(), int64_t(count * sizeof(T)), values.data());
+    return values;
+}
+
+static bool holds(const Buffer& buffer, const std::vector<int32_t>& values) {
+    return download<int32_t>(buffer, values.size()) == values;
+}
+
+// Brian's queue after a change of the time step: spikes arrive at the nearest of the new steps,
+// and of two old steps that fall together the later one stays.
+static Arrivals rescaled(const Arrivals& old, double factor) {
+    Arrivals found(size_t(double(old.size()) * factor + 0.5) + 1);
+    for (size_t ahead = 0; ahead < old.size(); ahead++)
+        found[size_t(double(ahead) * factor + 0.5)] = old[ahead];
+    return found;
+}
+
+void Pathway::build(const int32_t* sources, const std::vector<int32_t>& steps, double new_dt,
                     int32_t first_source, int32_t n_sources) {
     std::vector<int32_t> order;
     order.reserve(steps.size());
@@ -388,8 +408,18 @@ void Pathway::build(const int32_t* sources, const std::vector<int32_t>& steps,
     for (size_t s = 0; s < size_t(n_sources); s++) bundles[s + 1] += bundles[s];
 
     const int32_t slots = distinct.empty() ? 1 : distinct.back() + 1;
-    const bool same_ring =
-        ring.data() && slots == view.slots && n_sources == view.n_sources;
+    Arrivals under_way;
+    if (ring.data()) {
+        if (new_dt == dt && first_source == view.first_source && n_sources == view.n_sources &&
+            slots == view.slots && view.n_delays == int32_t(distinct.size()) &&
+            holds(first_bundle, bundles) && holds(bundle_delay, of_bundle) &&
+            holds(first_synapse, starts) && holds(synapses, order) && holds(delays, distinct))
+            return;
+        // They arrive when they would have
+        under_way = arriving();
+        if (new_dt != dt) under_way = rescaled(under_way, dt / new_dt);
+    }
+    dt = new_dt;
     first_bundle.upload(bundles);
     bundle_delay.upload(of_bundle);
     first_synapse.upload(starts);
@@ -408,12 +438,13 @@ void Pathway::build(const int32_t* sources, const std::vector<int32_t>& steps,
     view.bundle_delay = bundle_delay.as<int32_t>();
     view.first_synapse = first_synapse.as<int32_t>();
     view.synapses = synapses.as<int32_t>();
-    if (!same_ring) empty();
-    point(view);
+    empty();
+    set_waiting(under_way, view.slots);
 }
 
 void Pathway::empty() {
     if (!ring.data()) return;
+    if (view.n_waiting) set_waiting({}, 0);
     GPURUN_CUDA(cudaMemsetAsync(ring.data(), 0, ring_bytes(), stream()));
     const int64_t start = view.slots;
     GPURUN_CUDA(cudaMemcpyAsync(position.data(), &start, sizeof start, cudaMemcpyHostToDevice,
@@ -421,15 +452,37 @@ void Pathway::empty() {
     wait();
 }
 
-template <class T>
-static std::vector<T> download(const Buffer& buffer, size_t count) {
-    std::vector<T> values(count);
-    copy_to_host(buffer.data(), int64_t(count * sizeof(T)), values.data());
-    return values;
+// From the first step that follows; the place of the present one is empty.
+void Pathway::set_waiting(const Arrivals& lists, int64_t since) {
+    std::vector<int32_t> begins{0}, all;
+    for (size_t ahead = 1; ahead < lists.size(); ahead++) {
+        all.insert(all.end(), lists[ahead].begin(), lists[ahead].end());
+        begins.push_back(int32_t(all.size()));
+    }
+    view.n_waiting = all.empty() ? 0 : int32_t(begins.size()) - 1;
+    view.waiting_since = since;
+    if (view.n_waiting) {
+        first_waiting.upload(begins);
+        waiting.upload(all);
+    }
+    view.first_waiting = first_waiting.as<int32_t>();
+    view.waiting = waiting.as<int32_t>();
+    point(view);
 }
 
-void Pathway::pending(std::vector<int32_t>& steps, std::vector<int32_t>& synapses_of) const {
-    if (!ring.data()) return;
+Arrivals Pathway::still_waiting() const {
+    if (!view.n_waiting) return {};
+    const size_t count = size_t(view.n_waiting);
+    const std::vector<int32_t> begins = download<int32_t>(first_waiting, count + 1);
+    const std::vector<int32_t> all = download<int32_t>(waiting, size_t(begins.back()));
+    Arrivals lists(1);
+    const int64_t passed = download<int64_t>(position, 1)[0] - view.waiting_since;
+    for (size_t step = size_t(passed); step < count; step++)
+        lists.emplace_back(all.begin() + begins[step], all.begin() + begins[step + 1]);
+    return lists;
+}
+
+Arrivals Pathway::arriving() const {
     const size_t width = size_t(view.n_sources) + 1;
     const std::vector<int32_t> spikes = download<int32_t>(ring, size_t(view.slots) * width);
     const int64_t now = download<int64_t>(position, 1)[0];
@@ -439,21 +492,28 @@ void Pathway::pending(std::vector<int32_t>& steps, std::vector<int32_t>& synapse
     const std::vector<int32_t> begins = download<int32_t>(first_synapse, n_bundles + 1);
     const std::vector<int32_t> order = download<int32_t>(synapses, size_t(begins.back()));
     // What was sent first comes first, as on the CPU
-    std::vector<std::vector<int32_t>> arriving(size_t(view.slots));
+    Arrivals lists = still_waiting();
+    if (lists.size() < size_t(view.slots)) lists.resize(size_t(view.slots));
     for (int32_t age = view.slots - 1; age >= 0; age--) {
         const int32_t* list = spikes.data() + size_t((now - age) % view.slots) * width;
         for (int32_t s = 0; s < list[view.n_sources]; s++) {
             const size_t source = size_t(list[s] - view.first_source);
             for (int32_t b = bundles[source]; b < bundles[source + 1]; b++) {
                 if (delay[size_t(b)] <= age) continue;  // has arrived
-                std::vector<int32_t>& there = arriving[size_t(delay[size_t(b)] - age)];
+                std::vector<int32_t>& there = lists[size_t(delay[size_t(b)] - age)];
                 there.insert(there.end(), order.begin() + begins[size_t(b)],
                              order.begin() + begins[size_t(b) + 1]);
             }
         }
     }
-    for (size_t ahead = 1; ahead < arriving.size(); ahead++)
-        for (int32_t synapse : arriving[ahead]) {
+    return lists;
+}
+
+void Pathway::pending(std::vector<int32_t>& steps, std::vector<int32_t>& synapses_of) const {
+    if (!ring.data()) return;
+    const Arrivals lists = arriving();
+    for (size_t ahead = 1; ahead < lists.size(); ahead++)
+        for (int32_t synapse : lists[ahead]) {
             steps.push_back(int32_t(ahead));
             synapses_of.push_back(synapse);
         }
@@ -509,30 +569,33 @@ void Pathway::set_pending(const int32_t* steps, const int32_t* synapses_of, int6
     }
 }
 
-void Pathway::save(Buffer& copy) const {
+void Pathway::save(Copy& copy) const {
     if (!ring.data()) return;
-    copy.reserve(ring_bytes() + sizeof(int64_t));
-    GPURUN_CUDA(cudaMemcpyAsync(copy.data(), position.data(), sizeof(int64_t),
+    copy.ring.reserve(ring_bytes() + sizeof(int64_t));
+    GPURUN_CUDA(cudaMemcpyAsync(copy.ring.data(), position.data(), sizeof(int64_t),
                                 cudaMemcpyDeviceToDevice, stream()));
-    GPURUN_CUDA(cudaMemcpyAsync(copy.as<char>() + sizeof(int64_t), ring.data(), ring_bytes(),
+    GPURUN_CUDA(cudaMemcpyAsync(copy.ring.as<char>() + sizeof(int64_t), ring.data(), ring_bytes(),
                                 cudaMemcpyDeviceToDevice, stream()));
+    copy.waiting = still_waiting();
 }
 
-void Pathway::restore(const Buffer& copy) {
-    if (!copy.data()) {
+void Pathway::restore(const Copy& copy) {
+    if (!copy.ring.data()) {
         empty();
         return;
     }
-    if (!ring.data() || copy.bytes() != ring_bytes() + sizeof(int64_t))
+    if (!ring.data() || copy.ring.bytes() != ring_bytes() + sizeof(int64_t))
         throw Failure("the delays are others than when the spikes in flight were stored");
-    GPURUN_CUDA(cudaMemcpyAsync(position.data(), copy.data(), sizeof(int64_t),
+    GPURUN_CUDA(cudaMemcpyAsync(position.data(), copy.ring.data(), sizeof(int64_t),
                                 cudaMemcpyDeviceToDevice, stream()));
-    GPURUN_CUDA(cudaMemcpyAsync(ring.data(), copy.as<char>() + sizeof(int64_t), ring_bytes(),
+    GPURUN_CUDA(cudaMemcpyAsync(ring.data(), copy.ring.as<char>() + sizeof(int64_t), ring_bytes(),
                                 cudaMemcpyDeviceToDevice, stream()));
+    if (view.n_waiting || !copy.waiting.empty())
+        set_waiting(copy.waiting, download<int64_t>(position, 1)[0]);
 }
 
 struct QueueCopies::Saved {
-    std::vector<Buffer> of_pathway;
+    std::vector<Pathway::Copy> of_pathway;
     explicit Saved(size_t count) : of_pathway(count) {}
 };
 
@@ -571,7 +634,8 @@ void set_pending_events(size_t pathway, const int32_t* steps, const int32_t* syn
 
 void Pathway::release() {
     for (Buffer* buffer :
-         {&position, &ring, &delays, &first_bundle, &bundle_delay, &first_synapse, &synapses})
+         {&position, &ring, &delays, &first_bundle, &bundle_delay, &first_synapse, &synapses,
+          &first_waiting, &waiting})
         buffer->release();
     view = PathwayView();
 }

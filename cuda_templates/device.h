@@ -211,10 +211,21 @@ struct PathwayView {
     const int32_t* bundle_delay;
     const int32_t* first_synapse;  // of each bundle, and the end
     const int32_t* synapses;
+    // Spikes that were sent when the delays were others: for each of the steps that follow
+    // `waiting_since`, the synapses at which they arrive.
+    int32_t n_waiting;
+    int64_t waiting_since;         // a position
+    const int32_t* first_waiting;  // [n_waiting + 1]
+    const int32_t* waiting;
 };
+
+// Synapses at which spikes arrive, by the number of steps until then.
+using Arrivals = std::vector<std::vector<int32_t>>;
 
 class Pathway {
     Buffer position, ring, delays, first_bundle, bundle_delay, first_synapse, synapses;
+    Buffer first_waiting, waiting;
+    double dt = 0;
 
 public:
     PathwayView view{};
@@ -229,21 +240,28 @@ public:
             steps[(size_t)i] = n_real_delays == 0 ? 0
                                // brian2's rounding
                                : (int32_t)(real_delays[n_real_delays > 1 ? i : 0] / dt + 0.5);
-        build(sources, steps, first_source, n_sources);
+        build(sources, steps, dt, first_source, n_sources);
     }
 
-    void build(const int32_t* sources, const std::vector<int32_t>& steps, int32_t first_source,
-               int32_t n_sources);
+    void build(const int32_t* sources, const std::vector<int32_t>& steps, double new_dt,
+               int32_t first_source, int32_t n_sources);
     void empty();
     void release();
 
     // Spikes under way; see mirrors.h.
     void pending(std::vector<int32_t>& steps, std::vector<int32_t>& synapses_of) const;
     void set_pending(const int32_t* steps, const int32_t* synapses_of, int64_t count);
-    void save(Buffer& copy) const;
-    void restore(const Buffer& copy);
+    struct Copy {
+        Buffer ring;  // and the position before it
+        Arrivals waiting;
+    };
+    void save(Copy& copy) const;
+    void restore(const Copy& copy);
 
 private:
+    Arrivals arriving() const;
+    Arrivals still_waiting() const;
+    void set_waiting(const Arrivals& lists, int64_t since);
     size_t ring_bytes() const {
         return sizeof(int32_t) * size_t(view.slots) * (size_t(view.n_sources) + 1);
     }
@@ -288,7 +306,17 @@ __device__ inline void for_each_arrival(const PathwayView& p, Effect effect) {
     }
 }
 
-// Likewise by a single thread, in the order of the CPU: what was sent first comes first.
+// Likewise with those that were sent when the delays were others.
+template <class Effect>
+__device__ inline void for_each_waiting(const PathwayView& p, Effect effect) {
+    const int64_t ahead = *p.position - p.waiting_since;
+    if (ahead < 1 || ahead > p.n_waiting) return;
+    for (int32_t i = p.first_waiting[ahead - 1] + (int32_t)(blockIdx.x * blockDim.x + threadIdx.x);
+         i < p.first_waiting[ahead]; i += (int32_t)(gridDim.x * blockDim.x))
+        effect(p.waiting[i]);
+}
+
+// By a single thread, in the order of the CPU: what was sent first comes first.
 template <class Effect>
 __device__ inline void for_each_arrival_in_order(const PathwayView& p, Effect effect) {
     for (int32_t d = p.n_delays - 1; d >= 0; d--) {

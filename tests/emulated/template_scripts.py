@@ -211,11 +211,52 @@ def changed() -> None:
     monitors[0].record_single_timestep()
 
 
+def delayed() -> None:
+    """Several runs, and between them other delays and another time step, with spikes under way."""
+    cells = b2.NeuronGroup(
+        12,
+        "dv/dt = (1.5 - v)/(2*ms) : 1",
+        threshold="v > 1",
+        reset="v = 0",
+        method="euler",
+        name="cells",
+    )
+    cells.v = "i/12."
+    # Sums are exact with whole numbers, in whatever order
+    targets = b2.NeuronGroup(9, "seen : 1\nlast : 1", name="targets")
+    many = b2.Synapses(cells, targets, "w : 1", on_pre="seen_post += w; w += 1", name="many")
+    many.connect(condition="(i + j) % 3 != 0")
+    many.w = "i + 2*j"
+    many.delay = "0.1*ms*(1 + (3*i + j) % 17)"
+    ordered = b2.Synapses(cells, targets, on_pre="last_post = i", name="ordered")
+    ordered.connect(condition="(2*i + j) % 4 != 0")
+    ordered.delay = "0.1*ms*((i + 5*j) % 12)"
+    single = b2.Synapses(cells, targets, on_pre="seen_post += 1000", delay=0.7 * ms, name="single")
+    single.connect(j="i % 9")
+    trace = b2.StateMonitor(targets, ["seen", "last"], record=True, name="trace")
+    spikes = b2.SpikeMonitor(cells, name="spikes")
+    network = b2.Network(cells, targets, many, ordered, single, trace, spikes)
+    network.run(DURATION / 4)
+    many.delay = "0.1*ms*(1 + (5*i + j) % 9)"
+    ordered.delay = "0.1*ms*((5*i + j) % 19)"
+    single.delay = 1.1 * ms
+    network.run(DURATION / 4)
+    # The same longest delay, and synapses that past spikes do not know
+    many.delay = "0.1*ms*(1 + (4*i + j) % 9)"
+    single.connect(i=[0, 1], j=[1, 2])
+    network.run(DURATION / 4)
+    b2.defaultclock.dt = 0.05 * ms
+    network.run(DURATION / 8)
+    b2.defaultclock.dt = 0.1 * ms
+    network.run(DURATION / 8)
+
+
 SCRIPTS: dict[str, Callable[[], None]] = {
     "recorded": recorded,
     "summed": summed,
     "branched": branched,
     "changed": changed,
+    "delayed": delayed,
 }
 #: Overrides that the templates have to notice, for the second run.
 OVERRIDES: dict[str, Overrides] = {
@@ -227,6 +268,7 @@ OVERRIDES: dict[str, Overrides] = {
     "summed": {"sums.w": 0.07, "onto.u": 2.0},
     "branched": {"tree.Ri": float(150 * ohm * cm / (ohm * metre)), "tree.v": -0.065},
     "changed": {"cells.v": 0.5, "tree.Ri": 1.5},
+    "delayed": {"many.delay": 1.3e-3, "cells.v": 0.25},
 }
 
 
