@@ -162,6 +162,7 @@ class CheckpointError(GpurunError, OSError):
     - ``"damaged"``: it was changed after it was written;
     - ``"newer_format"``: a later version of gpurun wrote it;
     - ``"other_model"``: it belongs to another model (``differences``, a tuple);
+    - ``"other_run"``: `Session.run_for` was called with other arguments then;
     - ``"not_written"``: it could not be written, the disk is full, say (``errno``). An older
       file of this name is still there.
     """

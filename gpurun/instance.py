@@ -300,7 +300,7 @@ class Instance:
             if results_directory is not None:
                 library.write_results(results_directory)
         finally:
-            self._last = None
+            self._last = library.last_run
             if self.reload_for_runs:
                 self._unload()
         self._last = info

@@ -368,6 +368,8 @@ class Library:
         self, path: Path, names: Sequence[str], directory: str = "", device: int = 0
     ) -> None:
         self._library = _load_copy(path)
+        #: What the last run said of itself, also if `progress` raised an exception.
+        self.last_run: RunInfo | None = None
         self._teller = _Teller()
         self._callback = _Progress(self._teller)
         for name, (result, arguments) in SIGNATURES.items():
@@ -559,6 +561,7 @@ class Library:
         An exception in `progress` stops the run as well, and is raised here.
         """
         info = _RunInfo()
+        self.last_run = None
         self._teller.begin(progress)
         status = self.call(
             "run",
@@ -571,8 +574,10 @@ class Library:
             None if output is None else os.fsencode(output),
             ctypes.byref(info),
         )
+        stopped = status == _STOPPED
+        self.last_run = RunInfo(info.loop_seconds, info.completed, info.t, info.steps, stopped)
         self._teller.end()
-        return RunInfo(info.loop_seconds, info.completed, info.t, info.steps, status == _STOPPED)
+        return self.last_run
 
     def stop(self, request: bool = True) -> None:
         """Stop the run that is under way, or the next one; forget that if not `request`."""

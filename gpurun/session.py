@@ -36,12 +36,11 @@ from gpurun.library import RunInfo, check_threads
 from gpurun.model import Model, register
 from gpurun.overrides import Planner, Target, Write, resolve
 from gpurun.process import Interruptible, peak_memory
+from gpurun.reporting import Progress, Reporter
 from gpurun.results import MonitorRecord, RunResult
 from gpurun.results_schema import origin_of
-from gpurun.session_state import StatefulSession
+from gpurun.session_long import LongRunningSession
 from gpurun.values import check_seed
-
-Progress = Callable[[float, float], Any]
 
 # What CUDA answers when a card cannot be opened at all.
 _UNAVAILABLE = frozenset(
@@ -107,7 +106,7 @@ class _Reader(NamedTuple):
     view: bool
 
 
-class Session(StatefulSession):
+class Session(LongRunningSession):
     """One resident instance of a `Model`, opened from the frozen set-up.
 
     Sessions of one model share nothing and run side by side in threads. A session itself
@@ -258,6 +257,8 @@ class Session(StatefulSession):
         view: bool = False,
         on_device: bool = False,
         allow_nonfinite: bool | Iterable[Any] = False,
+        report: Any = None,
+        report_period: Any = 10.0,
         progress: Progress | None = None,
     ) -> RunResult:
         """Present one stimulus: baseline, overrides, time loop, results.
@@ -284,6 +285,12 @@ class Session(StatefulSession):
             the host. Needs a session on a card, and CuPy.
         allow_nonfinite : bool or iterable of keys, optional
             Whether overrides may hold nan and inf.
+        report : {"text", "stdout", "stderr"} or callable, optional
+            As in Brian's ``run``: at the start, now and then, and at the end. A function gets
+            (elapsed, completed, start, duration): wall seconds, a fraction, and seconds of
+            model time.
+        report_period : Quantity or float (s), optional
+            Wall time between two reports.
         progress : callable, optional
             Called about 20 times a second with the completed fraction and the wall seconds;
             a true result stops the run after the present step.
@@ -316,6 +323,8 @@ class Session(StatefulSession):
             keep = carried_numbers(self.model, carry)
             targets = record_targets(self.model, record)
             reader = self._reader(view, on_device)
+            wanted = self.model.manifest.duration if seconds is None else seconds
+            reporter = Reporter.of(report, report_period, 0.0, wanted, progress)
             self._notify_before(planner, keep)
             reset_from = time.perf_counter()
             self._instance.begin(keep=keep)
@@ -326,8 +335,9 @@ class Session(StatefulSession):
             if seed is not None:
                 self._instance.library.seed(seed)
             loop_from = time.perf_counter()
-            wanted = self.model.manifest.duration if seconds is None else seconds
-            info = self._loop(seconds, wanted, advance=False, progress=progress)
+            reporter.begin()
+            info = self._loop(seconds, wanted, advance=False, progress=reporter.progress)
+            reporter.end(info.completed, info.loop_time)
             return self._result(
                 info, targets, reader, seed, wanted, started, reset_from, upload_from, loop_from
             )
@@ -339,6 +349,8 @@ class Session(StatefulSession):
         record: Iterable[Any] = (),
         view: bool = False,
         on_device: bool = False,
+        report: Any = None,
+        report_period: Any = 10.0,
         progress: Progress | None = None,
     ) -> RunResult:
         """Go on from where the last run stopped, spikes in flight included.
@@ -349,7 +361,7 @@ class Session(StatefulSession):
         ----------
         duration : Quantity or float (s), optional
             Model time; the script's if left out.
-        record, view, on_device, progress
+        record, view, on_device, report, report_period, progress
             As in `run`.
 
         Raises
@@ -372,10 +384,13 @@ class Session(StatefulSession):
             targets = record_targets(self.model, record)
             reader = self._reader(view, on_device)
             wanted = self.model.manifest.duration if seconds is None else seconds
+            reporter = Reporter.of(report, report_period, self._instance.t, wanted, progress)
             self._instance.ensure_started()
             self._tell_timed_arrays()
             now = time.perf_counter()
-            info = self._loop(seconds, wanted, advance=True, progress=progress)
+            reporter.begin()
+            info = self._loop(seconds, wanted, advance=True, progress=reporter.progress)
+            reporter.end(info.completed, info.loop_time)
             return self._result(info, targets, reader, None, wanted, started, now, now, now)
 
     def stop(self) -> None:

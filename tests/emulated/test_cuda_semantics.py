@@ -35,6 +35,7 @@ MINIMUM = {
     "test_sessions": 30,
     "test_sparse_reset": 6,
     "test_state": 18,
+    "test_long_runs": 9,
 }
 
 
