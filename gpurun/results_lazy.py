@@ -24,7 +24,7 @@ class LazyArray:
 
     def __init__(
         self,
-        array: Callable[[int], Any],
+        read: Callable[[tuple[Any, ...]], Any],
         start: int,
         stop: int,
         *,
@@ -33,8 +33,8 @@ class LazyArray:
         transposed: bool = False,
         attributes: Mapping[str, Any] | None = None,
     ) -> None:
-        # Gives the zarr array, with at least as many rows as are asked for
-        self._array = array
+        # Takes a slice with a positive step, a number, or a sorted list for each axis
+        self._read = read
         self._start = start
         self._stop = stop
         self._transposed = transposed and bool(row_shape)
@@ -63,7 +63,7 @@ class LazyArray:
     def rows(self) -> LazyArray:
         """The same with rows (time steps) first, as it is stored."""
         return LazyArray(
-            self._array,
+            self._read,
             self._start,
             self._stop,
             dtype=self.dtype,
@@ -92,11 +92,7 @@ class LazyArray:
             selectors.append(_shifted(selector, self._start) if axis == 0 else selector)
             if rest is not None:
                 after.append(rest)
-        if any(isinstance(s, np.ndarray) for s in selectors) and len(selectors) > 1:
-            array = self._array(self._stop).oindex[tuple(selectors)]
-        else:
-            array = self._array(self._stop)[tuple(selectors)]
-        array = np.asarray(array)
+        array = np.asarray(self._read(tuple(selectors)))
         if array.ndim:
             array = array[tuple(after)]
         if array.ndim == 0:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import zarr
@@ -81,7 +80,7 @@ class Source:
         array = self._arrays.get(key)
         if array is None or array.shape[0] < rows:
             try:
-                array = zarr.open_array(str(self.path), path=key, mode="r")
+                array = _strict(zarr.open_array(str(self.path), path=key, mode="r"))
             except (OSError, ValueError, KeyError) as error:
                 raise self.damaged(key, error) from error
             self._arrays[key] = array
@@ -94,12 +93,23 @@ class Source:
         self._arrays.pop(key, None)
         return self.array(key)
 
+    def read(self, key: str, rows: int, selectors: tuple[Any, ...]) -> np.ndarray:
+        """Elements of the array at `key`, which has at least `rows` rows."""
+        array = self.array(key, rows)
+        try:
+            if any(isinstance(selector, np.ndarray) for selector in selectors):
+                return np.asarray(array.oindex[selectors])
+            return np.asarray(array[selectors])
+        # What codecs raise is theirs
+        except Exception as error:
+            raise self.damaged(key, error) from error
+
     def column(self, key: str, name: str, start: int, stop: int, **options: Any) -> LazyArray:
         """Rows of one column of the table at `key`."""
         place = f"{key}/{self.table(key)['columns'][name]}"
         array = self.array(place, stop)
         return LazyArray(
-            cast("Callable[[int], Any]", partial(self.array, place)),
+            partial(self.read, place, stop),
             start,
             stop,
             dtype=np.dtype(array.dtype),
@@ -107,3 +117,11 @@ class Source:
             attributes={k: v for k, v in array.attrs.items() if k in DESCRIBING},
             **options,
         )
+
+
+def _strict(array: Any) -> Any:
+    """`array` such that a missing chunk is an error, not a chunk without values."""
+    try:
+        return array.with_config({"read_missing_chunks": False})
+    except (AttributeError, TypeError):  # zarr does not know that yet
+        return array

@@ -76,7 +76,8 @@ class RunRecord:
         array = self._source.array(f"{entry['table']}/value", entry["stop"])
         attributes = {k: v for k, v in array.attrs.items() if k in DESCRIBING}
         dimensions = array.metadata.dimension_names[1:]
-        return np.asarray(array[entry["start"]]), {**attributes, "dimensions": dimensions}
+        value = self._source.read(f"{entry['table']}/value", entry["stop"], (entry["start"],))
+        return value, {**attributes, "dimensions": dimensions}
 
     def _data(self) -> RunData:
         return RunData(
