@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from gpurun import events
 from gpurun.calls import as_list, check_duration, record_targets
 from gpurun.checkpoint import read_header
 from gpurun.errors import CheckpointError, ConfigError
@@ -108,18 +109,13 @@ class LongRunningSession(StatefulSession):
         path = Path(to)
         pairs = list(overrides.items() if isinstance(overrides, Mapping) else overrides or ())
         belongs = {"overrides": self._overrides_digest(pairs), "seed": seed}
-        if resume and path.exists():
-            self._resume(path, belongs)
-        else:
-            self.run(pairs, duration=0, seed=seed)
-        return self._run_on(
-            seconds,
-            path,
-            {_KEY: belongs},
-            every,
-            reporter,
-            record,
-        )
+        with events.joined() as whole:
+            if resume and path.exists():
+                self._resume(path, belongs)
+            else:
+                self.run(pairs, duration=0, seed=seed)
+            whole.begin(max(seconds - self.t, 0.0))
+            return self._run_on(seconds, path, {_KEY: belongs}, every, reporter, record)
 
     def _overrides_digest(self, pairs: list[tuple[Any, Any]]) -> str:
         state = hashlib.blake2b(digest_size=20)
