@@ -66,6 +66,9 @@ typedef struct {
 // run at the next step boundary.
 typedef int32_t (*gpurun_progress)(double completed, double elapsed, void* user);
 
+// Called between two steps when a streamed monitor has its rows.
+typedef int32_t (*gpurun_full)(int64_t stream);
+
 }  // extern "C"
 
 namespace gpurun {
@@ -115,6 +118,7 @@ struct Control {
     void (*clocks_set)() = nullptr;
     void (*step_done)(unsigned int due) = nullptr;
     void (*loop_done)() = nullptr;
+    bool (*hand_over)() = nullptr;  // after each step; whether to end here
     unsigned int (*bit_of_clock)(const int64_t* timestep) = nullptr;
     double duration = -1.0;        // replaces the script's duration unless negative
     double duration_or(double scripted) const { return duration >= 0 ? duration : scripted; }

@@ -359,6 +359,8 @@ static void rebuild_dirty() {
 
 {% include "state.h" %}
 
+{% include "stream.h" %}
+
 static int32_t finish_run(gpurun_run_info* info) {
     Control& c = control();
     info->loop_seconds = c.loop_seconds;
@@ -509,6 +511,18 @@ GPURUN_EXPORT int32_t gpurun_device_view(int64_t id, gpurun_view* view) {
         gpurun::variables[id].view(gpurun::variables[id], *view);
         {% endif %}
         return GPURUN_OK;
+    });
+}
+
+GPURUN_EXPORT int32_t gpurun_free_memory(int64_t* bytes) {
+    return gpurun::guarded("free_memory", [&]() -> int32_t {
+        {% if cuda %}
+        *bytes = gpurun::cuda::free_memory();
+        return GPURUN_OK;
+        {% else %}
+        *bytes = 0;
+        throw gpurun::Failure("the model runs on the CPU", GPURUN_BAD_ARGUMENT);
+        {% endif %}
     });
 }
 
@@ -750,6 +764,41 @@ GPURUN_EXPORT int64_t gpurun_event_space(int64_t index) {
                : int64_t(gpurun::interrupted_ids[size_t(index)]);
 }
 
+// From now on `arrays` and their counter are handed over whenever `rows` are recorded, and emptied.
+// Returns the number of the stream, or a negative number. Without arrays: no streams any more.
+GPURUN_EXPORT int64_t gpurun_stream(int64_t counter, const int64_t* arrays, int64_t count,
+                                    int64_t rows) {
+    if (count == 0) {
+        gpurun::streams.clear();
+        return -1;
+    }
+    int64_t number = -1;
+    gpurun::guarded("stream", [&] {
+        gpurun::check_id(counter);
+        gpurun::streams.push_back({size_t(counter), gpurun::checked_ids(arrays, count),
+                                   std::max<int64_t>(rows, 1)});
+        number = int64_t(gpurun::streams.size()) - 1;
+        return GPURUN_OK;
+    });
+    return number;
+}
+
+// Empties a monitor whose rows were read outside of a run.
+GPURUN_EXPORT int32_t gpurun_empty_stream(int64_t number) {
+    return gpurun::guarded("empty_stream", [&] {
+        if (number < 0 || size_t(number) >= gpurun::streams.size())
+            throw gpurun::Failure("there is no stream number " + std::to_string(number),
+                                  GPURUN_BAD_ARGUMENT);
+        gpurun::empty_stream(gpurun::streams[size_t(number)]);
+        return GPURUN_OK;
+    });
+}
+
+// What is told during a run that a stream has its rows; a nonzero result ends the run.
+GPURUN_EXPORT void gpurun_when_full(gpurun_full callback) {
+    gpurun::full_callback = callback;
+}
+
 // Set-up code behind the place where overrides are applied, and whatever has
 // to be derived anew from overridden variables.
 GPURUN_EXPORT int32_t gpurun_prepare() {
@@ -779,6 +828,7 @@ GPURUN_EXPORT int32_t gpurun_run(double duration, int32_t advance, double maximu
         c.requested = c.duration_or(gpurun::scripted_duration);
         c.finished = c.loop_seconds = c.t = 0.0;
         c.steps = 0;
+        c.hand_over = gpurun::streams.empty() || !gpurun::full_callback ? nullptr : gpurun::hand_over;
         gpurun::OutputRedirection redirection(output);
         gpurun::FlushDenormals flush;
         if (advance && gpurun::has_interrupted)

@@ -121,7 +121,8 @@ void Network::run(const double duration, void (*report_func)(const double, const
             if (control.step_done)
                 control.step_done(done);
             clock = mark_due();
-            if (watch.tick(clock->t[0] - t_start) || watch.over_time())
+            const bool refused = control.hand_over && control.hand_over();
+            if (watch.tick(clock->t[0] - t_start) || watch.over_time() || refused)
             {
                 left_early = clock->running();
                 break;

@@ -210,6 +210,13 @@ void device_view(size_t id, gpurun_view& view) {
     wait();
 }
 
+int64_t free_memory() {
+    use_card();
+    size_t free = 0, total = 0;
+    GPURUN_CUDA(cudaMemGetInfo(&free, &total));
+    return int64_t(free);
+}
+
 void copy_to_host(const void* source, int64_t bytes, void* target) {
     use_card();
     if (bytes)
@@ -357,6 +364,33 @@ void Recorder::reserve(int64_t more) {
             ::gpurun::cuda::reserve(mirror, wanted, size_t(bound) * row);
         }
     bound += more;
+}
+
+int64_t recorded_rows(size_t counter, int64_t enough) {
+    if (!mirrored(counter)) return -1;
+    for (Recorder& recorder : recorders()) {
+        if (recorder.counter != counter) continue;
+        if (recorder.bound < enough) return recorder.bound;
+        // Kernels have written since the loop began
+        device_changed(counter);
+        for (size_t id : recorder.records) device_changed(id);
+        recorder.bound = recorder.recorded();
+        return recorder.bound;
+    }
+    return -1;
+}
+
+void emptied(size_t counter, const std::vector<size_t>& arrays) {
+    if (!mirrored(counter) || !mirrors()[counter].memory.data()) return;
+    use_card();
+    GPURUN_CUDA(cudaMemsetAsync(mirrors()[counter].memory.data(), 0, mirrors()[counter].itemsize,
+                                stream()));
+    // Both places are empty; what comes next is recorded on the card
+    device_changed(counter);
+    for (size_t id : arrays)
+        if (mirrored(id)) device_changed(id);
+    for (Recorder& recorder : recorders())
+        if (recorder.counter == counter) recorder.bound = 0;
 }
 
 // ---------------------------------------------------------------- pathways

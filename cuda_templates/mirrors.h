@@ -43,6 +43,7 @@ bool write(size_t id, int64_t first, int64_t count, const void* source, bool sou
 void wait_for_stream(const void* source, int64_t stream);
 int64_t count_nonfinite(const void* source, int64_t count, int64_t itemsize);
 void device_view(size_t id, gpurun_view& view);
+int64_t free_memory();
 void copy_to_host(const void* source, int64_t bytes, void* target);
 
 // Around the time loop: what kernels use is on the device, what they can write is valid there.
@@ -57,6 +58,11 @@ void run_once(void (*function)());
 void clocks_set();
 void step_done(unsigned int due);
 void wait_for_loop();
+
+// Within it: how many rows a monitor has recorded, at least if there are `enough`, and before its
+// variables are read; -1 if they are on the host. Then they were taken, and it is empty there.
+int64_t recorded_rows(size_t counter, int64_t enough);
+void emptied(size_t counter, const std::vector<size_t>& arrays);
 
 // Spikes under way are forgotten.
 void empty_queues();

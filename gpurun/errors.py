@@ -94,6 +94,13 @@ class DeviceMemoryError(GpurunError, MemoryError):
     """
 
 
+class MonitorMemoryError(GpurunError, MemoryError):
+    """What monitors would record in a run does not fit into the memory; it was not started.
+
+    Fields: ``needed`` and ``free`` (bytes), ``monitors`` (bytes by name).
+    """
+
+
 class SessionError(GpurunError, RuntimeError):
     """A Session was used in a way its state does not allow."""
 
@@ -162,7 +169,9 @@ class CheckpointError(GpurunError, OSError):
     - ``"damaged"``: it was changed after it was written;
     - ``"newer_format"``: a later version of gpurun wrote it;
     - ``"other_model"``: it belongs to another model (``differences``, a tuple);
-    - ``"other_run"``: `Session.run_for` was called with other arguments then;
+    - ``"other_run"``: it belongs to another run: `Session.run_for` was called with other
+      arguments then, or the script was given others;
+    - ``"exists"``: there is a file, which is not to be replaced;
     - ``"not_written"``: it could not be written, the disk is full, say (``errno``). An older
       file of this name is still there.
     """

@@ -380,6 +380,23 @@ class Instance:
         array = lent.to_cupy(self.device, copy=not view or info.resizes)
         return array.T if info.kind == "dynamic2d" else array
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether a library is loaded, without loading one."""
+        return self._library is not None
+
+    def free_memory(self) -> int:
+        """Bytes that are free on the card."""
+        return self.library.free_memory()
+
+    def recorded_bytes(self, monitor: str) -> int:
+        """Bytes that a monitor's arrays take now."""
+        return sum(
+            self.size(number) * info.numpy_dtype.itemsize
+            for number, info in enumerate(self.model.manifest.variables)
+            if info.kind != "array" and info.name in self.model.manifest.monitors[monitor]
+        )
+
     def baseline_size(self, number: int) -> int:
         """Number of elements a variable has when overrides are applied."""
         info = self.model.manifest.variables[number]

@@ -85,6 +85,9 @@ class _RunInfo(ctypes.Structure):
 
 _Progress = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_double, ctypes.c_double, ctypes.c_void_p)
 
+#: Called between two steps with the number of a streamed monitor that has its rows.
+FULL = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_int64)
+
 _int32, _int64, _double = ctypes.c_int32, ctypes.c_int64, ctypes.c_double
 _text, _pointer, _ids = ctypes.c_char_p, ctypes.c_void_p, ctypes.POINTER(ctypes.c_int64)
 
@@ -101,6 +104,7 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "gpurun_write_device": (_int32, [_int64, _int64, _int64, _pointer, _int64]),
     "gpurun_count_nonfinite": (_int32, [_pointer, _int64, _int64, _int64, ctypes.POINTER(_int64)]),
     "gpurun_device_view": (_int32, [_int64, ctypes.POINTER(_View)]),
+    "gpurun_free_memory": (_int32, [ctypes.POINTER(_int64)]),
     "gpurun_copy_to_host": (_int32, [_pointer, _int64, _pointer]),
     "gpurun_setup": (_int32, [_int32]),
     "gpurun_rebuild": (_int32, []),
@@ -123,6 +127,9 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "gpurun_set_network": (_int32, [_int64, _double, _double]),
     "gpurun_event_spaces": (_int32, [_int32, ctypes.POINTER(_int32)]),
     "gpurun_event_space": (_int64, [_int64]),
+    "gpurun_stream": (_int64, [_int64, _ids, _int64, _int64]),
+    "gpurun_empty_stream": (_int32, [_int64]),
+    "gpurun_when_full": (None, [FULL]),
     "gpurun_prepare": (_int32, []),
     "gpurun_run": (
         _int32,
@@ -368,6 +375,8 @@ class Library:
         self, path: Path, names: Sequence[str], directory: str = "", device: int = 0
     ) -> None:
         self._library = _load_copy(path)
+        #: Functions that the library may call, by who has set them.
+        self.kept_alive: dict[str, Any] = {}
         #: What the last run said of itself, also if `progress` raised an exception.
         self.last_run: RunInfo | None = None
         self._teller = _Teller()
@@ -418,6 +427,10 @@ class Library:
     def ask(self, name: str, *arguments: Any) -> int:
         """Call ``gpurun_<name>``, whose result is an answer and not a status."""
         return int(getattr(self._library, f"gpurun_{name}")(*arguments))
+
+    def tell(self, name: str, *arguments: Any) -> None:
+        """Call ``gpurun_<name>``, which cannot fail."""
+        getattr(self._library, f"gpurun_{name}")(*arguments)
 
     def _fail(self, name: str, status: int) -> None:
         message = (self._library.gpurun_last_error() or b"").decode(errors="replace")
@@ -493,6 +506,12 @@ class Library:
             return None
         shape = (view.rows,) if view.cols == 1 else (view.rows, view.cols)
         return DeviceArray(self, view.data or 0, shape, dtype, self._fetch)
+
+    def free_memory(self) -> int:
+        """Bytes that are free on the card."""
+        found = _int64()
+        self.call("free_memory", ctypes.byref(found))
+        return found.value
 
     def _fetch(self, address: int, target: np.ndarray) -> None:
         self.call("copy_to_host", address, target.nbytes, target.ctypes.data)

@@ -131,6 +131,8 @@ class Manifest:
     rng: str = "mersenne"
     #: Synaptic pathways, in the order of the boundary's numbers.
     pathways: tuple[str, ...] = ()
+    #: The clocks of monitors that record in every one of their steps, by monitor.
+    monitor_clocks: Mapping[str, str] = field(default_factory=dict)
     format: int = MANIFEST_FORMAT
     abi: int = ABI_VERSION
 

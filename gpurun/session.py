@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -34,12 +34,14 @@ from gpurun.errors import (
 from gpurun.instance import Instance
 from gpurun.library import RunInfo, check_threads
 from gpurun.model import Model, register
+from gpurun.monitor_memory import bytes_per_second
 from gpurun.overrides import Planner, Target, Write, resolve
 from gpurun.process import Interruptible, peak_memory
 from gpurun.reporting import Progress, Reporter
 from gpurun.results import MonitorRecord, RunResult
 from gpurun.results_schema import origin_of
-from gpurun.session_long import LongRunningSession
+from gpurun.session_stream import StreamingSession
+from gpurun.streams import Streams
 from gpurun.values import check_seed
 
 # What CUDA answers when a card cannot be opened at all.
@@ -106,7 +108,7 @@ class _Reader(NamedTuple):
     view: bool
 
 
-class Session(LongRunningSession):
+class Session(StreamingSession):
     """One resident instance of a `Model`, opened from the frozen set-up.
 
     Sessions of one model share nothing and run side by side in threads. A session itself
@@ -170,6 +172,8 @@ class Session(LongRunningSession):
         self._timed_arrays: dict[str, np.ndarray] = {}
         self._stop_requested = False
         self._snapshots = {}
+        self._streams = Streams(self._instance)
+        self._recorded_per_second = bytes_per_second(model.manifest)
 
     # -- life -----------------------------------------------------------------
 
@@ -189,7 +193,10 @@ class Session(LongRunningSession):
         if not self._closed:
             with self._exclusive(allow_closed=True):
                 self._closed = True
-                self._instance.close()
+                try:
+                    self._close_streams()
+                finally:
+                    self._instance.close()
 
     @property
     def closed(self) -> bool:
@@ -325,6 +332,7 @@ class Session(LongRunningSession):
             reader = self._reader(view, on_device)
             wanted = self.model.manifest.duration if seconds is None else seconds
             reporter = Reporter.of(report, report_period, 0.0, wanted, progress)
+            self._check_monitors(targets, wanted, goes_on=False)
             self._notify_before(planner, keep)
             reset_from = time.perf_counter()
             self._instance.begin(keep=keep)
@@ -334,6 +342,8 @@ class Session(LongRunningSession):
             self._instance.prepare()
             if seed is not None:
                 self._instance.library.seed(seed)
+            if self._streams.entries:
+                self._begin_streams(seed, writes, wanted)
             loop_from = time.perf_counter()
             reporter.begin()
             info = self._loop(seconds, wanted, advance=False, progress=reporter.progress)
@@ -385,6 +395,7 @@ class Session(LongRunningSession):
             reader = self._reader(view, on_device)
             wanted = self.model.manifest.duration if seconds is None else seconds
             reporter = Reporter.of(report, report_period, self._instance.t, wanted, progress)
+            self._check_monitors(targets, wanted, goes_on=True)
             self._instance.ensure_started()
             self._tell_timed_arrays()
             now = time.perf_counter()
@@ -519,7 +530,15 @@ class Session(LongRunningSession):
                 self._instance.stop(False)
                 if self._stop_requested:
                     self._instance.stop()
-                info = self._instance.run(seconds, advance=advance, progress=tell, **options)
+                self._streams.attach()
+                try:
+                    info = self._instance.run(seconds, advance=advance, progress=tell, **options)
+                except BaseException:
+                    # The error that is on its way says more than one of the files
+                    with suppress(Exception):
+                        self._streams.collect(0.0)
+                    raise
+                self._streams.collect(info.completed)
         finally:
             if self.model.resolver is not None:
                 self.model.resolver.after_run(self)

@@ -342,6 +342,11 @@ class _Describer:
         description.manifest = replace(
             description.manifest,
             pathways=tuple(description.pathways),
+            monitor_clocks={
+                name: obj.clock.name
+                for name, obj in sorted(self.objects.items())
+                if isinstance(obj, StateMonitor | PopulationRateMonitor)
+            },
             rng="philox" if device.philox else "mersenne",
             identity=identity(description.manifest, device.definitions(program)),
         )

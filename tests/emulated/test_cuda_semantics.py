@@ -36,6 +36,7 @@ MINIMUM = {
     "test_sparse_reset": 6,
     "test_state": 18,
     "test_long_runs": 9,
+    "test_streams": 10,
 }
 
 
