@@ -65,14 +65,15 @@ _OWN_OPTIONS = ("backend", "rng")
 
 
 def _explain_missing_function(error: BaseException) -> None:
-    """Add the way out to brian2's message about a function without C++ code."""
+    """Add the way out to the message about a function without code for the compiler."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, NotImplementedError) and "Cannot use function" in str(cause):
+            name, target = ("CUDA", "cuda") if "'cuda'" in str(cause) else ("C++", "cpp")
             error.add_note(
-                f"{cause}\nCompiled code cannot call Python. Give the function a C++ "
-                "implementation with @implementation('cpp', '...'), tabulate it in a TimedArray, "
-                "or run the script with set_device('runtime')."
+                f"{cause}\nCompiled code cannot call Python. Give the function a {name} "
+                f"implementation with @implementation('{target}', '...'), tabulate it in a "
+                "TimedArray, or run the script with set_device('runtime')."
             )
             return
         cause = cause.__cause__

@@ -8,7 +8,12 @@ from brian2.synapses.synapses import SynapticPathway
 
 from gpurun.brian import cpu
 from gpurun.brian.codeobject import LOOP_TEMPLATES
-from gpurun.brian.cuda_codeobject import GpurunCUDAAtomicsCodeObject, GpurunCUDACodeObject
+from gpurun.brian.cuda_codeobject import (
+    GpurunCUDAAtomicsCodeObject,
+    GpurunCUDACodeObject,
+    GpurunHostCodeObject,
+    check_functions,
+)
 from gpurun.brian.cuda_emit import device_functions, device_sources, named_arrays
 from gpurun.brian.cuda_preferences import (
     chosen_card,
@@ -32,6 +37,11 @@ class CUDAStandaloneDevice(cpu.CPPStandaloneDevice):
 
     def get_array_name(self, var: Any, access_data: bool = True, prefix: str | None = None) -> str:
         return (prefix or "") + super().get_array_name(var, access_data)
+
+    def code_object_class(
+        self, codeobj_class: Any = None, fallback_pref: str | None = None
+    ) -> type[Any]:
+        return GpurunHostCodeObject if codeobj_class is None else codeobj_class
 
     def code_object(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
@@ -57,6 +67,8 @@ class CUDAStandaloneDevice(cpu.CPPStandaloneDevice):
                     "first_source": int(owner.source.start),
                     "n_sources": int(owner.source.stop - owner.source.start),
                 }
+        if default:
+            check_functions(variables, codeobj_class or self.code_object_class())
         make = runtime_version_known()(super().code_object)
         codeobj = make(
             owner,

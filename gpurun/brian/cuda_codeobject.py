@@ -14,12 +14,13 @@ from brian2.codegen.codeobject import constant_or_scalar
 from brian2.codegen.generators.cpp_generator import c_data_type
 from brian2.codegen.targets import codegen_targets
 from brian2.codegen.templates import Templater
+from brian2.core.functions import Function
 from brian2.core.preferences import prefs
 from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 from brian2.devices.device import get_device
 from brian2cuda.cuda_generator import CUDACodeGenerator
 
-from gpurun.brian.codeobject import assigned
+from gpurun.brian.codeobject import GpurunCPPCodeObject, assigned
 from gpurun.brian.cuda_random import register_random_functions
 
 _WRITE = re.compile(r"^\s*_ptr\w+\[([^\]]*)\]\s*=(?!=)", re.MULTILINE)
@@ -120,6 +121,39 @@ class GpurunCUDACodeObject(CPPStandaloneCodeObject):
         elif getattr(self.code, f"{block}_cu_file").strip():
             device.main_queue.append((f"{block}_code_object", (self,)))
             self.before_after_blocks.append(block)
+
+
+class GpurunHostCodeObject(GpurunCPPCodeObject):
+    """A code object of the set-up, in C++.
+
+    It is the default class, with which brian2 looks for the functions' implementations before
+    it says for which template that is: one for CUDA will do then.
+    """
+
+    original_generator_class = RecordingCUDACodeGenerator
+
+
+def check_functions(variables: Any, codeobj_class: type[Any]) -> None:
+    """Refuse functions without code for the place where they are called.
+
+    Raises
+    ------
+    NotImplementedError
+        As brian2 does, with what is missing.
+    """
+    on_card = issubclass(codeobj_class, GpurunCUDACodeObject)
+    wanted = codeobj_class if on_card else GpurunCPPCodeObject
+    for name, variable in variables.items():
+        if not isinstance(variable, Function):
+            continue
+        try:
+            variable.implementations[wanted]
+        except KeyError as error:
+            place = "the time loop runs on a card" if on_card else "set-up code runs on the host"
+            raise NotImplementedError(
+                f"Cannot use function '{name}': {place}, and there is no implementation for "
+                f"'{'cuda' if on_card else 'cpp'}'."
+            ) from error
 
 
 class GpurunCUDAAtomicsCodeObject(GpurunCUDACodeObject):
