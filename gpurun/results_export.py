@@ -216,11 +216,19 @@ def run_to_xarray(run: RunData) -> Any:
     xarray = require("xarray", "to_xarray()")
     variables: dict[str, Any] = {}
     coordinates: dict[str, Any] = {}
+    lengths: dict[str, int] = {}
     for name, (array, attributes) in run.values.items():
-        dimensions = attributes["dimensions"]
+        dimensions = [
+            # Not all that a group has is as long as the group
+            dimension if lengths.setdefault(dimension, length) == length else f"{name}:{n}"
+            for n, (dimension, length) in enumerate(
+                zip(attributes["dimensions"], array.shape, strict=True)
+            )
+        ]
         variables[name] = xarray.Variable(dimensions, array, _shown(attributes))
         for dimension, length in zip(dimensions, array.shape, strict=True):
             coordinates.update(_element_coordinate(dimension, length))
+    coordinates = {name: found for name, found in coordinates.items() if name not in variables}
     root = xarray.Dataset(variables, coordinates, _attributes(run.facts))
     children = {f"/{name}": monitor_to_xarray(data) for name, data in run.monitors.items()}
     return xarray.DataTree.from_dict({"/": root, **children}, name="run")

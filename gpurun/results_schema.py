@@ -106,6 +106,9 @@ def value_dimensions(manifest: Manifest | None, label: str, ndim: int) -> tuple[
     """Names of the dimensions of a plain variable: ``("cells.i",)`` for ``"cells.v"``."""
     owner = label.partition("[")[0].rpartition(".")[0] or label.partition("[")[0]
     part = label[label.index("[") :] if "[" in label else ""
+    info = find_variable(manifest, label)
+    if info is not None and info.scalar and ndim == 1:
+        return (f"{owner}.shared",)
     is_monitor = manifest is not None and owner in manifest.monitors
     if is_monitor and ndim == 2:
         return (f"{owner}.neuron", f"{owner}.time")
