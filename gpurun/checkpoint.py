@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ __all__ = [
     "write_checkpoint",
 ]
 
+_TRIALS = 100
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -59,7 +61,7 @@ def write_checkpoint(
     created = datetime.now(UTC).replace(microsecond=0)
 
     def fill(descriptor: int) -> None:
-        with checkpoint_file.hdf5(descriptor, "w") as file:
+        with checkpoint_file.new_hdf5(descriptor) as file:
             checkpoint_contents.write(file, state, manifest, model_digest, created)
         checkpoint_file.seal(descriptor)
 
@@ -124,36 +126,55 @@ def read_header(path: str | os.PathLike[str]) -> CheckpointHeader:
     return _read(path, lambda file, header: header)
 
 
+class _ReplacedError(Exception):
+    """Another file of this name was there between verifying and reading."""
+
+
 def _read[T](path: str | os.PathLike[str], take: Callable[[object, CheckpointHeader], T]) -> T:
     name = str(Path(path))
-    try:
-        # One descriptor for all, since another file of this name may take its place any time.
-        # Not to wait for somebody at the other end, if this is a pipe.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise _unreadable(name, error) from error
-    try:
+    for _ in range(_TRIALS):
         try:
-            seal = checkpoint_file.verify(descriptor, name)
-        except CheckpointError:
-            raise
+            # Not to wait for somebody at the other end, if this is a pipe
+            descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
             raise _unreadable(name, error) from error
         try:
-            with checkpoint_file.hdf5(descriptor, "r") as file:
-                header = checkpoint_contents.read_header(file, name, seal.length, seal.format)
-                return take(file, header)
-        except (OSError, LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                raise _unreadable(name, error) from error  # the system's; those of HDF5 have none
-            raise CheckpointError(
-                f"The file {name} is as it was written, but it does not hold what it should "
-                f"({type(error).__name__}: {error}). gpurun has not written it like this.",
-                path=name,
-                reason="damaged",
-            ) from error
-    finally:
-        os.close(descriptor)
+            return _take(descriptor, name, take)
+        except _ReplacedError:
+            continue
+        finally:
+            os.close(descriptor)
+    raise _unreadable(name, OSError(errno.EBUSY, "it is replaced all the time"))
+
+
+def _take[T](descriptor: int, name: str, take: Callable[[object, CheckpointHeader], T]) -> T:
+    try:
+        seal = checkpoint_file.verify(descriptor, name)
+    except CheckpointError:
+        raise
+    except OSError as error:
+        raise _unreadable(name, error) from error
+    try:
+        with checkpoint_file.open_hdf5(name) as file:
+            if not checkpoint_file.is_same(file, descriptor):
+                raise _ReplacedError
+            header = checkpoint_contents.read_header(file, name, seal.length, seal.format)
+            return take(file, header)
+    except (OSError, LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise _not_understood(name, error) from error
+
+
+def _not_understood(path: str, error: Exception) -> CheckpointError:
+    # A failure of the disk comes out of HDF5 as any exception, and in its message
+    number = re.search(r"errno = (\d+)", str(error))
+    if number is not None:
+        return _unreadable(path, OSError(int(number[1]), os.strerror(int(number[1]))))
+    return CheckpointError(
+        f"The file {path} is as it was written, but it does not hold what it should "
+        f"({type(error).__name__}: {error}). gpurun has not written it like this.",
+        path=path,
+        reason="damaged",
+    )
 
 
 def _unreadable(path: str, error: OSError) -> CheckpointError:

@@ -158,7 +158,7 @@ def _write(descriptor: int, data: memoryview, position: int) -> None:
 
 
 class _Stream:
-    """A file for h5py whose failures HDF5 does not see.
+    """A file for h5py to write whose failures HDF5 does not see.
 
     HDF5 cannot close a file that it cannot write, and the process may crash over it at its end.
     So it is told that all went well, and the failure is raised when HDF5 is done.
@@ -167,7 +167,7 @@ class _Stream:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._position = 0
-        self._size = os.fstat(descriptor).st_size
+        self._size = 0
         self.failure: BaseException | None = None
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
@@ -182,22 +182,14 @@ class _Stream:
         return self._position
 
     def read(self, count: int) -> bytes:
-        buffer = bytearray(count)
-        return bytes(buffer[: self.readinto(buffer)])
-
-    def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer).cast("B")
-        done = 0
         try:
-            while self.failure is None and done < len(view):
-                count = os.preadv(self._descriptor, [view[done:]], self._position)
-                if not count:
-                    break
-                done += count
-                self._position += count
+            if self.failure is None:
+                data = _read(self._descriptor, self._position, count)
+                self._position += len(data)
+                return data
         except BaseException as failure:
             self.failure = failure
-        return done
+        return bytes(count)
 
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
@@ -224,26 +216,25 @@ class _Stream:
 
 
 @contextmanager
-def hdf5(descriptor: int, mode: str) -> Iterator[Any]:
-    """Open the file of a descriptor with h5py; ``"w"`` leaves room for the user block.
+def new_hdf5(descriptor: int) -> Iterator[Any]:
+    """Make an HDF5 file in an empty file, with room for the user block.
 
     Ctrl-C takes effect at the end, since HDF5 is no place for exceptions.
 
     Raises
     ------
     OSError
-        It cannot be read or written.
+        It cannot be written.
     """
     import h5py
 
     stream = _Stream(descriptor)
-    options: dict[str, Any] = {}
-    if mode == "w":
-        # Readable by HDF5 1.10, whatever version writes it
-        options = {"userblock_size": USER_BLOCK, "libver": ("earliest", "v110")}
     with Interruptible():
         try:
-            with h5py.File(stream, mode, **options) as file:
+            # Readable by HDF5 1.10, whatever version writes it
+            with h5py.File(
+                stream, "w", userblock_size=USER_BLOCK, libver=("earliest", "v110")
+            ) as file:
                 yield file
         except Exception:
             if stream.failure is not None:
@@ -252,3 +243,23 @@ def hdf5(descriptor: int, mode: str) -> Iterator[Any]:
             raise
         if stream.failure is not None:
             raise stream.failure
+
+
+def open_hdf5(path: str) -> Any:
+    """Open a file with h5py, to read it.
+
+    Raises
+    ------
+    OSError
+        It cannot be read.
+    """
+    import h5py
+
+    # HDF5 reads it without help from Python. Where it cannot open a file, it lets go of it only
+    # after Python's end, and would crash.
+    return h5py.File(path, "r")
+
+
+def is_same(file: Any, descriptor: int) -> bool:
+    """Whether h5py has opened the file of a descriptor, and not one that took its place."""
+    return os.path.samestat(os.fstat(file.id.get_vfd_handle()), os.fstat(descriptor))

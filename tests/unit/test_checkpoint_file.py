@@ -89,20 +89,57 @@ def test_unreadable(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_disk_that_fails_while_hdf5_reads(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read, calls = os.preadv, []
-
-    def refuse_late(*arguments: Any) -> int:
-        calls.append(arguments)
-        # The first two are for the digest: all of the file, and its end
-        if len(calls) > 2:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        return read(*arguments)
-
-    monkeypatch.setattr(checkpoint_file.os, "preadv", refuse_late)
+    opened = checkpoint_file.open_hdf5
+    # There is nothing that can be read at its beginning
+    monkeypatch.setattr(checkpoint_file, "open_hdf5", lambda path: opened("/proc/self/mem"))
     with pytest.raises(CheckpointError) as info:
         read_checkpoint(good)
-    assert len(calls) > 2
     assert (info.value.fields["reason"], info.value.fields["errno"]) == ("unreadable", errno.EIO)
+
+
+def replaced_before_opening(
+    monkeypatch: pytest.MonkeyPatch, replacements: Iterator[Callable[[], object]]
+) -> None:
+    """Let something happen to the file each time that it was verified."""
+    opened = checkpoint_file.open_hdf5
+
+    def open_late(path: str) -> Any:
+        next(replacements, lambda: None)()
+        return opened(path)
+
+    monkeypatch.setattr(checkpoint_file, "open_hdf5", open_late)
+
+
+def test_replaced_between_verifying_and_reading(
+    good: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(t: float) -> Callable[[], None]:
+        return lambda: write_checkpoint(good, state(t=t), manifest(), model_digest="d")
+
+    replaced_before_opening(monkeypatch, iter([write(1.0), write(2.0)]))
+    assert facts(read_checkpoint(good).state) == facts(state(t=2.0))
+    replaced_before_opening(monkeypatch, iter([write(3.0)] * 1000))
+    error = refusal(good)
+    assert error.fields["reason"] == "unreadable"
+    assert "replaced all the time" in str(error)
+
+
+def test_replaced_by_a_damaged_file(good: Path, bad: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: Any = h5py.File(bad, "r+")
+    with opened as file:
+        file["variables/cells.kind"][0] = 7
+    replaced_before_opening(monkeypatch, iter([lambda: os.replace(bad, good)]))
+    assert reason(good) == "damaged"
+
+
+def test_removed_between_verifying_and_reading(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replaced_before_opening(monkeypatch, iter([good.unlink]))
+    assert reason(good) == "missing"
+
+
+def test_file_that_the_user_has_open(good: Path) -> None:
+    with h5py.File(good, "r"):
+        assert facts(read_checkpoint(good).state) == facts(state())
 
 
 @pytest.mark.parametrize("keep", [0, 1, 10, BLOCK - 1, BLOCK, BLOCK + 1, -1])
@@ -205,7 +242,7 @@ def test_hdf5_sees_no_damaged_file(bad: Path, monkeypatch: pytest.MonkeyPatch) -
     data = bytearray(bad.read_bytes())
     data[-1] ^= 1
     bad.write_bytes(data)
-    monkeypatch.setattr(checkpoint_file, "hdf5", refuse)
+    monkeypatch.setattr(checkpoint_file, "open_hdf5", refuse)
     assert reason(bad) == "damaged"
 
 

@@ -188,15 +188,17 @@ def test_killed_for_real(tmp_path: Path) -> None:
             stdout=subprocess.PIPE,
             cwd=Path(__file__).parents[2],
         ) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"ready\n"
-            before = number
-            while number == before:
-                time.sleep(delays.uniform(0, 0.03))
-                if path.exists():
-                    number = int(read_checkpoint(path).state.t)
-                assert process.poll() is None
-            process.send_signal(signal.SIGKILL)
+            try:
+                assert process.stdout is not None
+                assert process.stdout.readline() == b"ready\n"
+                before = number
+                while number == before:
+                    time.sleep(delays.uniform(0, 0.03))
+                    if path.exists():
+                        number = int(read_checkpoint(path).state.t)
+                    assert process.poll() is None
+            finally:
+                process.send_signal(signal.SIGKILL)
             assert process.wait() == -signal.SIGKILL
         found = read_checkpoint(path).state
         assert found.t >= number
@@ -252,6 +254,23 @@ def test_failure_of_each_call(path: Path, number: int) -> None:
         assert others(path) == []
         write(path, OLD)
     assert {"open", "pwrite", "ftruncate", "fsync", "replace"} <= failed
+
+
+def test_system_that_writes_little_at_a_time(path: Path) -> None:
+    write_little = os.pwrite
+    short: list[int] = []
+
+    def watch(name: str, call: Callable[[], Any], arguments: tuple[Any, ...]) -> Any:
+        if name != "pwrite":
+            return call()
+        descriptor, data, position = arguments
+        short.append(len(data) - 100)
+        return write_little(descriptor, data[:100], position)
+
+    with watched(watch):
+        write(path, NEW)
+    assert max(short) > 0
+    assert kept(path) == NEW.t
 
 
 _LIMITED = """
