@@ -12,11 +12,15 @@ GPURUN_SEED              seed of a script that sets none                 none
 GPURUN_VERBOSE           show the compiler's output                      off
 GPURUN_QUIET             no progress and no closing line                 off
 GPURUN_DIRECTORY         put the generated sources here and keep them    a cache directory
+GPURUN_CHECKPOINT        save the script's run to this file              none
+GPURUN_CHECKPOINT_EVERY  wall time between two checkpoints (``30min``)   10min
+GPURUN_RESUME            go on from the checkpoint if it is there        off
 ======================== =============================================== ==================
 """
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import threading
@@ -31,9 +35,11 @@ from gpurun.errors import ConfigError
 
 PREFIX = "GPURUN_"
 DEFAULT_CACHE_MAX_BYTES = 8 * 1024**3
+DEFAULT_CHECKPOINT_EVERY = 600.0
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off", ""})
+_SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 
 
@@ -79,6 +85,12 @@ class Settings:
     cuda_arch : tuple of str
         What CUDA code is compiled for, such as ``("sm_80", "sm_90")``; empty: the cards that
         are found.
+    checkpoint : Path or None
+        Absolute path of the file to which a script's run is saved, or None.
+    checkpoint_every : float
+        Wall time between two checkpoints in seconds.
+    resume : bool
+        Whether the run goes on from the checkpoint, if there is one.
     """
 
     cache_dir: Path
@@ -90,6 +102,9 @@ class Settings:
     quiet: bool
     directory: Path | None
     cuda_arch: tuple[str, ...] = ()
+    checkpoint: Path | None = None
+    checkpoint_every: float = DEFAULT_CHECKPOINT_EVERY
+    resume: bool = False
 
 
 def parse_device(text: str | int) -> DeviceSpec:
@@ -185,10 +200,26 @@ def architecture_number(name: str) -> tuple[int, str]:
     return (int(match[1]), match[2]) if match else (0, name)
 
 
-def _path(value: Any) -> Path:
+def _wall_time(value: Any) -> float:
+    expected = "expected a time with its unit, such as 30s, 5min, 2h or 1d"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        seconds = float(value)
+    else:
+        match = re.fullmatch(
+            r"([0-9]+(?:\.[0-9]+)?)\s*(s|m|min|h|d)", str(value).strip(), re.I | re.ASCII
+        )
+        if match is None:
+            raise ValueError(expected)
+        seconds = float(match[1]) * _SECONDS[match[2].lower()]
+    if not 0 < seconds < math.inf:
+        raise ValueError(expected)
+    return seconds
+
+
+def _path(value: Any, what: str = "a directory") -> Path:
     text = os.fspath(value)
     if not isinstance(text, str) or not text.strip():
-        raise ValueError("expected the path of a directory")
+        raise ValueError(f"expected the path of {what}")
     try:
         # Absolute, because a script may change the working directory later.
         return Path(text).expanduser().absolute()
@@ -198,6 +229,10 @@ def _path(value: Any) -> Path:
 
 def _optional_path(value: Any) -> Path | None:
     return None if value is None or value == "" else _path(value)
+
+
+def _optional_file(value: Any) -> Path | None:
+    return None if value is None or value == "" else _path(value, "a file")
 
 
 _CONVERT: dict[str, Callable[[Any], Any]] = {
@@ -210,6 +245,9 @@ _CONVERT: dict[str, Callable[[Any], Any]] = {
     "verbose": _flag,
     "quiet": _flag,
     "directory": _optional_path,
+    "checkpoint": _optional_file,
+    "checkpoint_every": _wall_time,
+    "resume": _flag,
 }
 assert set(_CONVERT) == {field.name for field in fields(Settings)}
 
@@ -254,6 +292,9 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         "verbose": False,
         "quiet": False,
         "directory": None,
+        "checkpoint": None,
+        "checkpoint_every": DEFAULT_CHECKPOINT_EVERY,
+        "resume": False,
     }
     for name in values:
         text = environ.get(PREFIX + name.upper())

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from gpurun.config import parse_device, settings
+from gpurun.dropin_checkpoint import SavingSession
 from gpurun.errors import ShapeMismatchError
 from gpurun.model import Model
 from gpurun.overrides import Write
+from gpurun.reporting import Progress
 from gpurun.results import RunResult
-from gpurun.session import Progress, Session
 
 
 def device_for(model: Model) -> str:
@@ -26,7 +27,7 @@ def device_for(model: Model) -> str:
     return str(spec) if spec.kind == model.manifest.backend else model.manifest.backend
 
 
-class DropInSession(Session):
+class DropInSession(SavingSession):
     """A Session that repeats the whole script for each run.
 
     Parameters
@@ -79,6 +80,7 @@ class DropInSession(Session):
             started = time.perf_counter()
             manifest = self.model.manifest
             overrides = list(overrides)
+            plan = self._script_checkpoint(overrides, alone=self._first)
             redraw = manifest.setup_random and not self._first
             planner = self._planner(allow_nonfinite)
             writes: list[Write] = []
@@ -105,15 +107,16 @@ class DropInSession(Session):
             self._instance.prepare(own_stream=False)
             loop_from = time.perf_counter()
             wanted = manifest.duration
-            info = self._loop(
-                None,
-                wanted,
-                advance=False,
-                progress=progress,
-                output=output,
-                results_directory=results_directory,
-                maximum_run_time=maximum_run_time,
-            )
+            options: dict[str, Any] = {
+                "progress": progress,
+                "output": output,
+                "results_directory": results_directory,
+                "maximum_run_time": maximum_run_time,
+            }
+            if plan is None:
+                info = self._loop(None, wanted, advance=False, **options)
+            else:
+                info = self._run_and_save(plan, **options)
             return self._result(
                 info, [], self._reader(), None, wanted, started, reset_from, upload_from, loop_from
             )

@@ -29,11 +29,16 @@ in memory from one device.run(...) to the next.
 options (before SCRIPT):
   --device auto|cpu|cuda|N|cuda:N
                     where to compute; N is the number of a card (default: auto).
-                    This option alone may also stand after SCRIPT.
+                    This option may also stand after SCRIPT.
   --arch LIST       compile CUDA code for these cards, such as sm_80,sm_90
                     (default: the cards of this machine)
   --directory PATH  write the generated sources to PATH and keep them
   --seed N          seed the random numbers of a script that does not do so itself
+  --checkpoint FILE save the state of the script's run to FILE now and then, at
+                    Ctrl-C and at the end
+  --every TIME      wall time between two checkpoints: 30s, 5min, 2h (default: 10min)
+  --resume          go on from FILE if it is there. These three may also stand
+                    after SCRIPT, the last two if --checkpoint is given.
   --no-cache        compile even if this model was compiled before
   -v, --verbose     say more; do not shorten tracebacks
   -q, --quiet       no progress, no closing line
@@ -54,6 +59,8 @@ examples:
   gpurun train.py -- --device 0            the script gets --device 0
   gpurun --seed 1 --quiet train.py > results.txt
   gpurun build train.py --arch sm_90       where the jobs run later, nothing is compiled
+  gpurun long.py --checkpoint long.h5 --every 5min --resume
+                                           the same line begins, and goes on after a crash
 """
 )
 
@@ -63,9 +70,10 @@ _FLAGS = {
     "-v": ("verbose", True),
     "--quiet": ("quiet", True),
     "-q": ("quiet", True),
+    "--resume": ("resume", True),
 }
-_VALUES = ("--device", "--directory", "--seed", "--arch")
-_SETTINGS = {"--arch": "cuda_arch"}
+_VALUES = ("--device", "--directory", "--seed", "--arch", "--checkpoint", "--every")
+_SETTINGS = {"--arch": "cuda_arch", "--every": "checkpoint_every"}
 
 
 class UsageError(GpurunError, ValueError):
@@ -148,12 +156,17 @@ def parse(words: Sequence[str]) -> Command:
         raise UsageError(f"no script was given.\n{USAGE.rstrip()}")
     if rest[0] in SUBCOMMANDS and not protected and action == "run":
         return Command(rest[0], changes, spec, None, tuple(rest[1:]))
-    late_options = ("--device",) if action == "run" else ("--device", "--arch")
+    late_options = ("--device", "--checkpoint")
+    if action == "build":
+        late_options += ("--arch",)
+    if "checkpoint" in changes or _names("--checkpoint", rest[1:]):
+        # Else they are the script's, many of which have options of these names
+        late_options += ("--every", "--resume")
     arguments, late = _take(late_options, rest[1:], protected)
     if "--device" in late:
-        spec = _device(late["--device"], after_script=True)
-    if "--arch" in late:
-        changes["cuda_arch"] = late["--arch"]
+        spec = _device(late.pop("--device"), after_script=True)
+    for name, value in late.items():
+        changes[_SETTINGS.get(name, name.removeprefix("--"))] = value
     return Command(action, changes, spec, rest[0], tuple(arguments))
 
 
@@ -189,17 +202,25 @@ _EXAMPLES = {
     "--directory": "--directory build",
     "--seed": "--seed 1",
     "--arch": "--arch sm_90",
+    "--checkpoint": "--checkpoint run.h5",
+    "--every": "--every 5min",
 }
+
+
+def _names(option: str, words: list[str]) -> bool:
+    """Whether `option` is among `words`, in front of the first ``--``."""
+    own = words[: words.index("--")] if "--" in words else words
+    return any(word.partition("=")[0] == option for word in own)
 
 
 def _take(
     options: tuple[str, ...], words: list[str], protected: bool
-) -> tuple[list[str], dict[str, str]]:
+) -> tuple[list[str], dict[str, Any]]:
     """Take `options` and their values out of the script's arguments, and the first ``--``."""
     if protected:
         return words, {}
     kept: list[str] = []
-    taken: dict[str, str] = {}
+    taken: dict[str, Any] = {}
     position = 0
     while position < len(words):
         word = words[position]
@@ -207,6 +228,10 @@ def _take(
             kept.extend(words[position + 1 :])
             break
         name, equals, value = word.partition("=")
+        if word in options and word in _FLAGS:
+            taken[word] = _FLAGS[word][1]
+            position += 1
+            continue
         if word in options:
             if position + 1 == len(words) or words[position + 1].startswith("--"):
                 raise UsageError(
@@ -215,7 +240,7 @@ def _take(
             taken[word] = words[position + 1]
             position += 2
             continue
-        if equals and name in options:
+        if equals and name in options and name not in _FLAGS:
             taken[name] = value
         else:
             kept.append(word)

@@ -11,17 +11,17 @@ import os
 import time
 import types
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from gpurun import events
 from gpurun.cli import children, devices, progress, script
-from gpurun.cli.arguments import Command
+from gpurun.cli.arguments import Command, UsageError
 from gpurun.cli.clashes import find_clashes
 from gpurun.cli.tally import Tally
 from gpurun.cli.wording import closing_line, say
-from gpurun.config import configure, parse_device
+from gpurun.config import Settings, configure, parse_device
 from gpurun.errors import GpurunError
 
 _PLAIN = """\
@@ -70,6 +70,8 @@ def run(command: Command) -> int:
     path = Path(command.script)
     script.check(path)
     building = command.action == "build"
+    if not building:
+        _check_checkpoint(settings, changes)
     wanted = parse_device(settings.device)
     if building:
         # An architecture of the environment does not say that a card is meant
@@ -88,7 +90,7 @@ def run(command: Command) -> int:
     changes["device"] = device
     inheritance = children.Inheritance(changes, device, directory, seed, str(tally.relay))
 
-    ending = _Ending(tally, display, quiet=settings.quiet)
+    ending = _Ending(tally, display, quiet=settings.quiet, checkpoint=settings.checkpoint)
     if building:
         ending.unsubscribe_from(events.subscribe(_stop_after_build))
     # weakref's own exit function, behind which no library is closed any more, is registered by
@@ -131,10 +133,24 @@ def run(command: Command) -> int:
     return 0
 
 
+def _check_checkpoint(settings: Settings, changes: Mapping[str, Any]) -> None:
+    """Refuse before the script has begun what its run would refuse after an hour of set-up."""
+    if settings.checkpoint is None:
+        for name, option in (("resume", "--resume"), ("checkpoint_every", "--every")):
+            if name in changes:
+                raise UsageError(f"{option} needs a file: --checkpoint FILE.")
+        return
+    from gpurun.dropin_checkpoint import check_file
+
+    check_file(settings.checkpoint, resume=settings.resume)
+
+
 class _Ending:
     """What happens after the script: once, and only in the process that ran it."""
 
-    def __init__(self, tally: Tally, display: progress.Display, *, quiet: bool) -> None:
+    def __init__(
+        self, tally: Tally, display: progress.Display, *, quiet: bool, checkpoint: Path | None
+    ) -> None:
         self.takeover: _Takeover | None = None
         self.module: types.ModuleType | None = None
         self.interrupted = False
@@ -144,6 +160,7 @@ class _Ending:
         self._tally = tally
         self._display = display
         self._quiet = quiet
+        self._checkpoint = checkpoint
         self._pid = os.getpid()
         self._started = time.perf_counter()
         self._unsubscribe = [events.subscribe(tally), events.subscribe(display)]
@@ -168,7 +185,19 @@ class _Ending:
                 self._tally.close()
             # A script may have closed stderr.
             with contextlib.suppress(OSError, ValueError, AttributeError):
+                self._warn_of_checkpoint()
                 self._say_goodbye()
+
+    def _warn_of_checkpoint(self) -> None:
+        if self._checkpoint is None or self.built or self.failed or self.interrupted:
+            return
+        from gpurun.dropin_checkpoint import used
+
+        if not used():
+            say(
+                f"warning: nothing was saved to {self._checkpoint}, because the script made no "
+                "device.run. A session saves itself with session.run_for."
+            )
 
     def _say_goodbye(self) -> None:
         if self._quiet or self.takeover is None or self.built:
