@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ class Recorder:
     source : str
         Name of the group, "" where it is not known.
     dt : float or None
-        Time step of the monitor's clock in seconds.
+        Time step in seconds, of what records in every step.
     size : int or None
         Number of elements of the source, for monitors of events.
     elements : ndarray of int or None
@@ -149,13 +150,10 @@ def recorders_of(model: Model) -> dict[str, Recorder]:
 
 def _recorder(model: Model, name: str) -> Recorder:
     manifest = model.manifest
-    clocks = manifest.clocks
-    dt = clocks.get(f"{name}_clock")
-    if dt is None and len(clocks) == 1:
-        (dt,) = clocks.values()
+    dt = manifest.clocks.get(manifest.monitor_clocks.get(name, ""), math.nan)
     count = find_variable(manifest, f"{name}.count")
     return Recorder(
-        dt=dt,
+        dt=dt if math.isfinite(dt) else None,
         size=count.shape[0] if count is not None else None,
         elements=model.data.frozen.get(f"{name}._indices"),
     )

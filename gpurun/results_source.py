@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
 
 from gpurun.errors import ResultsError
 from gpurun.results_format import count_runs, run_key
@@ -77,6 +76,8 @@ class Source:
 
     def array(self, key: str, rows: int = 0) -> Any:
         """The zarr array at `key`, with at least `rows` rows."""
+        import zarr
+
         array = self._arrays.get(key)
         if array is None or array.shape[0] < rows:
             try:

@@ -1,7 +1,8 @@
 """Files of a zarr store, written so that a kill at any moment leaves them readable.
 
 zarr encodes, this module writes: every file is put beside its place and renamed into it, and
-chunks are there before the length that counts them.
+chunks are there before the length that counts them. Importing zarr takes most of a second, which
+who writes no results need not wait for.
 """
 
 from __future__ import annotations
@@ -14,10 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
-from zarr.codecs import ZstdCodec
-from zarr.core.buffer import default_buffer_prototype
-from zarr.storage import MemoryStore, StorePath
 
 #: Ending of a file that is being written. A kill can leave some.
 PARTIAL = ".partial"
@@ -103,6 +100,9 @@ class GrowingArray:
     def __init__(self, disk: Disk, key: str, document: Mapping[str, Any]) -> None:
         self._disk = disk
         self._key = key
+        import zarr
+        from zarr.storage import MemoryStore, StorePath
+
         self._document = dict(document)
         self.length = int(document["shape"][0])
         self.chunk = int(document["chunk_grid"]["configuration"]["chunk_shape"][0])
@@ -130,6 +130,10 @@ class GrowingArray:
         What a reader from elsewhere may see beyond the rows that were committed is nan in
         arrays of floating point, and else as unlikely as can be.
         """
+        import zarr
+        from zarr.codecs import ZstdCodec
+        from zarr.storage import MemoryStore
+
         fill: Any = {"f": np.nan, "i": -1, "u": np.iinfo(dtype).max if dtype.kind == "u" else 0}
         array = zarr.create_array(
             MemoryStore(),
@@ -171,6 +175,8 @@ class GrowingArray:
         name = "/".join(["c", str(number), *["0"] * (len(self._document["shape"]) - 1)])
         path = self._disk.root / self._key / name
         if name not in self._chunks and path.is_file():
+            from zarr.core.buffer import default_buffer_prototype
+
             buffer = default_buffer_prototype().buffer
             self._chunks[name] = buffer.from_bytes(path.read_bytes())
 
@@ -193,6 +199,8 @@ class GrowingArray:
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """Rows from disk."""
+        import zarr
+
         array = zarr.open_array(str(self._disk.root), path=self._key, mode="r")
         return np.asarray(array[start:stop])
 

@@ -123,6 +123,8 @@ def test_elements_of_state_monitors(script: models.Script, made: RunResult) -> N
         indices = known[name].record
         expected = np.arange(len(tree[name].neuron)) if indices is True else np.asarray(indices)
         assert tree[name].neuron.values.tolist() == expected.tolist()
+        dt = known[name].clock.dt_ if hasattr(known[name].clock, "dt_") else None
+        assert tree[name].attrs.get("dt") == dt
 
 
 def test_monitors_go_on_in_an_advance(script: models.Script) -> None:
