@@ -32,6 +32,7 @@ MINIMUM = {
     "test_independence": 80,
     "test_overrides": 50,
     "test_random": 25,
+    "test_results": 14,
     "test_sessions": 30,
     "test_sparse_reset": 6,
     "test_state": 18,
