@@ -117,6 +117,10 @@ static void reset_networks() {
 }
 
 // -------------------------------------------------------------- the program
+// What a script's store() and restore() call.
+static void store_slot(const char* name, const std::vector<size_t>& ids);
+static void restore_slot(const char* name, const std::vector<size_t>& keep, bool random_too);
+
 {% for name, lines in run_functions %}
 void {{name}}();
 {% endfor %}

@@ -59,6 +59,7 @@ class DropInSession(SavingSession):
         output: Path | None = None,
         results_directory: str | None = None,
         maximum_run_time: float | None = None,
+        begin_with: str | None = None,
         allow_nonfinite: bool = False,
         progress: Progress | None = None,
     ) -> RunResult:
@@ -73,6 +74,8 @@ class DropInSession(SavingSession):
             Where to write brian2's result files; ends with a path separator.
         maximum_run_time : float, optional
             Wall seconds after which the time loop ends.
+        begin_with : str, optional
+            A checkpoint file whose state the run starts from; the random stream is the run's.
         allow_nonfinite, progress
             As in `Session.run`.
         """
@@ -101,6 +104,8 @@ class DropInSession(SavingSession):
                 else:
                     self._instance.reseed()
             self._first = False
+            if begin_with is not None:
+                self._load(begin_with, random=False)
             upload_from = time.perf_counter()
             self._note(writes)
             self._instance.apply(writes)

@@ -30,8 +30,8 @@ from gpurun.overrides import resolve
 from gpurun.state import SessionState
 from gpurun.values import check_seed
 
-# No name that a user would choose
-_BEFORE_LOAD = "\x01before load"
+# No names that a user would choose
+_BEFORE_LOAD, _BEFORE_FAILURE = "\x01before load", "\x01before failure"
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,9 @@ class StatefulSession:
                 last, dict(self._timed_arrays), frozenset(self._overridden)
             )
 
-    def restore(self, name: str = "default", *, keep: Iterable[Any] = ()) -> None:
+    def restore(
+        self, name: str = "default", *, keep: Iterable[Any] = (), random: bool = True
+    ) -> None:
         """Go back to a snapshot.
 
         `advance` goes on from there; `run` begins with the baseline, as always, except for
@@ -98,6 +100,9 @@ class StatefulSession:
         name : str, optional
         keep : iterable of keys, optional
             Variables that keep their present values, such as weights.
+        random : bool, optional
+            False: the random stream goes on where it is, so that what follows differs from
+            what followed then.
 
         Raises
         ------
@@ -115,7 +120,7 @@ class StatefulSession:
                     f"There is no snapshot '{name}' in this session. Stored: {known}."
                 )
             numbers = self._kept_numbers(keep)
-            instance_state.restore(self._instance, name, snapshot.last, numbers)
+            instance_state.restore(self._instance, name, snapshot.last, numbers, random=random)
             kept = {self.model.manifest.variables[number].name for number in numbers}
             self._overridden = set(snapshot.overridden) | (self._overridden & kept)
             self._timed_arrays = {
@@ -255,6 +260,7 @@ class StatefulSession:
         *,
         only: Iterable[Any] | None = None,
         seed: int | None = None,
+        random: bool = True,
     ) -> Checkpoint:
         self._refuse_static_state("load")
         seed = check_seed(seed)
@@ -270,8 +276,8 @@ class StatefulSession:
         state = checkpoint.state
         instance = self._instance
         instance.ensure_started()
-        random = instance_state.random_state_for(instance, state.random)
-        if random is None and seed is None and self.model.manifest.run_random:
+        stream = instance_state.random_state_for(instance, state.random) if random else None
+        if random and stream is None and seed is None and self.model.manifest.run_random:
             raise SeedError(
                 f"The random numbers of {os.fspath(path)} come from another generator "
                 f"({state.random.kind}) than this session's ({self.model.manifest.rng}), and "
@@ -279,7 +285,7 @@ class StatefulSession:
                 seed=None,
             )
         with self._undone_on_failure():
-            instance_state.put(instance, state, random)
+            instance_state.put(instance, state, stream)
             if seed is not None:
                 instance.library.seed(seed)
         self._overridden = set(state.overridden)
@@ -287,17 +293,57 @@ class StatefulSession:
         self._tell_timed_arrays()
         return checkpoint
 
+    # -- for Brian's store and restore with a file ------------------------------
+
+    def load_state(self, path: str | os.PathLike[str], *, random: bool) -> None:
+        """`load`, with or without the random stream."""
+        with self._exclusive():
+            self._load(path, random=random)
+
+    def load_into(self, slot: str, path: str | os.PathLike[str]) -> None:
+        """Have the library keep what is in a file as if it had stored it itself."""
+        with self._exclusive(), self._back_afterwards():
+            self._load(path, random=False)
+            instance_state.store(self._instance, slot)
+
+    def save_from(self, slot: str, path: str | os.PathLike[str]) -> None:
+        """Save what the library has stored.
+
+        Raises
+        ------
+        SimulationError
+            It has stored nothing under this name.
+        """
+        with self._exclusive(), self._back_afterwards():
+            library_state.restore(self._instance.library, slot)
+            times = [t for _, t, _ in library_state.networks(self._instance.library)]
+            self._instance.went_to(RunInfo(0.0, 1.0, max(times, default=0.0), 0, False))
+            self._save(path, {})
+
+    @contextlib.contextmanager
+    def _back_afterwards(self) -> Any:
+        """Leave the session as it was, whatever happens in between."""
+        last = instance_state.store(self._instance, _BEFORE_LOAD)
+        facts = self._overridden, self._timed_arrays
+        try:
+            yield
+        finally:
+            instance_state.restore(self._instance, _BEFORE_LOAD, last)
+            library_state.forget(self._instance.library, _BEFORE_LOAD)
+            self._overridden, self._timed_arrays = facts
+            self._tell_timed_arrays()
+
     @contextlib.contextmanager
     def _undone_on_failure(self) -> Any:
         """Leave the session as it was if something in between fails."""
-        last = instance_state.store(self._instance, _BEFORE_LOAD)
+        last = instance_state.store(self._instance, _BEFORE_FAILURE)
         try:
             yield
         except BaseException:
-            instance_state.restore(self._instance, _BEFORE_LOAD, last)
+            instance_state.restore(self._instance, _BEFORE_FAILURE, last)
             raise
         finally:
-            library_state.forget(self._instance.library, _BEFORE_LOAD)
+            library_state.forget(self._instance.library, _BEFORE_FAILURE)
 
     def _take_over(self, checkpoint: Checkpoint, only: Iterable[Any]) -> None:
         chosen: dict[int, np.ndarray] = {}

@@ -83,3 +83,8 @@ class GpurunCPPCodeObject(CPPStandaloneCodeObject):
 
 
 codegen_targets.add(GpurunCPPCodeObject)
+
+
+def base_name(name: str) -> str:
+    """The name of a code object without the number that each further ``run()`` adds."""
+    return re.sub(r"(?<=_codeobject)_\d+$", "", name)

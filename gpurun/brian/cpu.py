@@ -54,6 +54,7 @@ from gpurun.brian.render import render_model
 from gpurun.brian.run_args import as_overrides, keep_arrays
 from gpurun.brian.sources import SourceCollector, compiler_options, library_code
 from gpurun.brian.static_state import functions_with_state
+from gpurun.brian.store_restore import StoredStates, StoringDevice, with_numbers
 from gpurun.build import build_model
 from gpurun.config import settings
 from gpurun.dropin import DropInSession, device_for
@@ -79,7 +80,7 @@ def _explain_missing_function(error: BaseException) -> None:
         cause = cause.__cause__
 
 
-class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
+class CPPStandaloneDevice(StoringDevice, upstream.CPPStandaloneDevice):
     """Brian device that builds a resident library and runs it in this process."""
 
     def __init__(self) -> None:
@@ -98,6 +99,7 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         self._disable_asserts = False
         self._draws: dict[str, bool] = {}
         self._definitions: dict[str, str] = {}
+        self.stored_states = StoredStates()
         self._built_in = -1
         self._built_from = 0
         #: Which random numbers the time loop draws: "mersenne" or "philox".
@@ -187,6 +189,8 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
             codeobj_class=codeobj_class,
             **kwds,
         )
+        if template_name not in LOOP_TEMPLATES:
+            return codeobj
         # In an order of noise terms of its own, which would differ from process to process
         code = noise_in_order(abstract_code)
         blocks = sorted(code.items()) if isinstance(code, Mapping) else code
@@ -300,7 +304,10 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         self.runfuncs = program.functions
         description = describe(self, program)
         self._program, self.model_description = program, description
-        self._model_text = render_model(self, program, description)
+        index = {info.name: n for n, info in enumerate(description.manifest.variables)}
+        numbers = {variable: index[name] for variable, name in description.names.items()}
+        text = render_model(self, program, description)
+        self._model_text = with_numbers(text, self.stored_states, numbers)
         self._user_headers = [
             *self.headers,
             *prefs["codegen.cpp.headers"],
@@ -473,6 +480,7 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
         # Brian's handler of Ctrl-C ends the run early and lets the script go on
         Network._globally_running = not self.interrupts_raise
         Network._globally_stopped = False
+        self.read_state_files()
         started = time.time()
         try:
             result = self._dropin.run_script(
@@ -480,12 +488,14 @@ class CPPStandaloneDevice(upstream.CPPStandaloneDevice):
                 output=output,
                 results_directory=self.results_dir if write else None,
                 maximum_run_time=self._seconds(self._maximum_run_time),
+                begin_with=self.stored_states.first,
                 allow_nonfinite=allow_nonfinite,
                 progress=lambda completed, elapsed: Network._globally_stopped,
             )
         finally:
             Network._globally_running = False
         self.timers["run_binary"] = time.time() - started
+        self.write_state_files()
         self.last_result = result
         self._last_run_time = result.loop_time
         self._last_run_completed_fraction = result.completed

@@ -14,6 +14,7 @@ from brian2.parsing.rendering import CPPNodeRenderer
 
 from gpurun.brian.cuda_codeobject import GpurunCUDACodeObject, pointer_name
 from gpurun.brian.manifest import Description
+from gpurun.brian.philox_codeobject import loop_numbers
 from gpurun.brian.writes import owned_by, variables_written_by
 
 #: Files of ``cuda_templates/`` that are part of every model as they are.
@@ -153,10 +154,12 @@ class _Emitter:
 
     def units(self) -> list[Unit]:
         units = []
+        streams = loop_numbers(self.device.code_objects)
         for number, codeobj in enumerate(self.codeobjs):
             code = codeobj.code
-            kernels = _constants(codeobj) + self.fill(code.cu_file, number)
-            body = self.fill(code.run_file, number)
+            stream = streams[codeobj.name]
+            kernels = _constants(codeobj) + self.fill(code.cu_file, stream)
+            body = self.fill(code.run_file, stream)
             if codeobj.name in self.device.profiled_codeobjects:
                 total = f"brian::{codeobj.name}_profiling_info"
                 body = f"gpurun::cuda::ProfiledScope _profiled({total});\n{body}"
@@ -164,7 +167,7 @@ class _Emitter:
             functions += [
                 {
                     "name": f"_{block}_{codeobj.name}",
-                    "body": self.fill(getattr(code, f"{block}_cu_file"), number),
+                    "body": self.fill(getattr(code, f"{block}_cu_file"), stream),
                 }
                 for block in ("before_run", "after_run")
                 if block in codeobj.before_after_blocks

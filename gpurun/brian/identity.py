@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
+from gpurun.brian.codeobject import base_name
 from gpurun.model import Manifest
 
 
@@ -26,7 +27,9 @@ def identity(manifest: Manifest, definitions: Mapping[str, str]) -> str:
         if info.kind != "static" or info.role == "timed_array"
     ]
     clocks = {name: repr(dt) for name, dt in manifest.clocks.items()}
+    # Each run() of a script has code objects of its own, with the same code
+    codes = {f"{base_name(name)}: {code}" for name, code in definitions.items()}
     text = json.dumps(
-        [sorted(variables), clocks, dict(manifest.constants), dict(definitions)], sort_keys=True
+        [sorted(variables), clocks, dict(manifest.constants), sorted(codes)], sort_keys=True
     )
     return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()

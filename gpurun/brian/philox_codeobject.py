@@ -9,7 +9,7 @@ from typing import Any
 
 from brian2.codegen.targets import codegen_targets
 
-from gpurun.brian.codeobject import GpurunCPPCodeObject
+from gpurun.brian.codeobject import GpurunCPPCodeObject, base_name
 from gpurun.brian.random_functions import draws_from_streams, register_random_functions
 from gpurun.errors import BuildError, NotSupportedError
 
@@ -38,14 +38,16 @@ def loop_numbers(code_objects: Mapping[str, Any]) -> dict[str, int]:
     code_objects : mapping
         All code objects of a device, by name.
     """
-    names = [n for n, codeobj in code_objects.items() if draws_from_streams(type(codeobj))]
+    found = [n for n, codeobj in code_objects.items() if draws_from_streams(type(codeobj))]
+    # A code object of each run() goes on with the numbers of the one before
+    names = sorted({base_name(name) for name in found})
     if len(names) > _MOST_CODE_OBJECTS:
         raise NotSupportedError(
             f"The model has {len(names)} code objects in its time loop; the random numbers can "
             f"tell {_MOST_CODE_OBJECTS} apart.",
             what="rng",
         )
-    return {name: number for number, name in enumerate(sorted(names))}
+    return {name: names.index(base_name(name)) for name in found}
 
 
 def with_elements(text: str, name: str, numbers: Mapping[str, int]) -> str:

@@ -20,6 +20,12 @@ from typing import Any
 from brian2.devices.cpp_standalone.codeobject import openmp_pragma
 from brian2.parsing.rendering import CPPNodeRenderer
 
+from gpurun.errors import NotSupportedError
+
+#: Instructions by which a script sets variables.
+_SETTING = frozenset(
+    {"run_code_object", "set_by_constant", "set_by_array", "set_array_by_array", "resize_array"}
+)
 OVERRIDES = "set_from_command_line(args);"
 
 
@@ -78,6 +84,8 @@ class _Recorder:
         self.draws_random = draws_random
         self.threads = max(threads, 1)
         self.overrides_seen = False
+        #: Whether a run begins with a state from a file, which set-up code cannot change any more.
+        self.begins_with_file = False
 
     # -- where lines go
     def lines(self) -> list[str]:
@@ -156,6 +164,16 @@ class _Recorder:
             return
         raise AssertionError(f"no run call in {lines}")
 
+    def state(self, lines: list[str] | None) -> None:
+        """Brian's store() or restore(); without lines a restore() that every run begins with."""
+        if lines is None:
+            self.begins_with_file = True
+            return
+        self.add(*lines)
+        if self.in_head:
+            # The frozen set-up has no stored states: it has to be run
+            self.program.opaque_head = True
+
     def inserted(self, code: str) -> None:
         if code.strip() == OVERRIDES:
             self.overrides_seen = True
@@ -217,6 +235,13 @@ def compile_program(
         # Lines of a run_function go into the function; they are also recorded
         # in place, because a function call would hide runs and overrides.
         mark = None
+        if recorder.begins_with_file and not program.parts and instruction in _SETTING:
+            raise NotSupportedError(
+                "The script changes variables between restore(filename=...) and its first run(). "
+                "Set-up code runs once, before any state is restored: give the values to "
+                "device.run(run_args={...}) instead.",
+                what="restore",
+            )
         if function_stack and instruction not in ("start_run_func", "end_run_func"):
             mark = (recorder.lines(), len(recorder.lines()), len(program.parts))
         if instruction in ("before_run_code_object", "run_code_object", "after_run_code_object"):
@@ -248,6 +273,8 @@ def compile_program(
             recorder.add(f"{array}.resize({size});")
         elif instruction == "insert_code":
             recorder.inserted(args)
+        elif instruction == "state":
+            recorder.state(args)
         elif instruction == "start_run_func":
             name, inline = args
             function_stack.append((name, inline))

@@ -37,6 +37,7 @@ MINIMUM = {
     "test_sparse_reset": 6,
     "test_state": 18,
     "test_long_runs": 9,
+    "test_store_restore": 7,
     "test_streams": 10,
 }
 
