@@ -51,7 +51,8 @@ def publish(path: Path, fill: Callable[[int], None]) -> None:
     descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         try:
-            _lock(descriptor)
+            # Shared, because HDF5 wants such a lock to read the file as soon as it has its name
+            _lock(descriptor, fcntl.LOCK_SH)
             fill(descriptor)
             os.fsync(descriptor)
             os.replace(temporary, target)
@@ -74,10 +75,10 @@ def _refuse_other_kinds(target: Path) -> None:
             raise OSError(errno.EINVAL, "Not a regular file", str(target))
 
 
-def _lock(descriptor: int) -> bool | None:
+def _lock(descriptor: int, kind: int) -> bool | None:
     """Lock a file until it is closed; None where that is not possible at all."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
@@ -101,7 +102,7 @@ def _remove_if_abandoned(path: str) -> None:
             age = time.time() - os.fstat(descriptor).st_mtime
             if age < _YOUNG:
                 return
-            locked = _lock(descriptor)
+            locked = _lock(descriptor, fcntl.LOCK_EX)
             if locked or (locked is None and age > _OLD):
                 os.unlink(path)
         finally:

@@ -421,6 +421,20 @@ def test_file_of_a_living_writer_stays(path: Path) -> None:
     assert path.read_bytes() == b"mine"
 
 
+def test_can_be_read_as_soon_as_it_is_there(path: Path) -> None:
+    found: list[float] = []
+
+    def watch(name: str, call: Callable[[], Any], _: Any) -> Any:
+        result = call()
+        if name == "replace":
+            found.append(kept(path))
+        return result
+
+    with watched(watch):
+        write(path, NEW)
+    assert found == [NEW.t]
+
+
 def test_where_files_cannot_be_locked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> None:
         raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
