@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ class Source:
         array = self._arrays.get(key)
         if array is None or array.shape[0] < rows:
             try:
-                array = _strict(zarr.open_array(str(self.path), path=key, mode="r"))
+                array = zarr.open_array(str(self.path), path=key, mode="r")
             except (OSError, ValueError, KeyError) as error:
                 raise self.damaged(key, error) from error
             self._arrays[key] = array
@@ -89,14 +90,24 @@ class Source:
             raise self.damaged(key, ValueError(f"it has {array.shape[0]} rows instead of {rows}"))
         return array
 
-    def array_now(self, key: str) -> Any:
-        """The zarr array at `key` as it is by now."""
+    def present_rows(self, key: str) -> int:
+        """Rows that the array at `key` has by now."""
         self._arrays.pop(key, None)
-        return self.array(key)
+        return int(self.array(key).shape[0])
+
+    def present(self, key: str) -> np.ndarray:
+        """All that the array at `key` holds by now."""
+        rows = self.present_rows(key)
+        return self.read(key, rows, (slice(0, rows, 1),))
 
     def read(self, key: str, rows: int, selectors: tuple[Any, ...]) -> np.ndarray:
         """Elements of the array at `key`, which has at least `rows` rows."""
         array = self.array(key, rows)
+        # To zarr a chunk that is missing is one without values
+        for number in _chunks(selectors[0], array.chunks[0]) if array.size else ():
+            name = "/".join(["c", str(number), *["0"] * (array.ndim - 1)])
+            if not self.disk.exists(f"{key}/{name}"):
+                raise self.damaged(key, FileNotFoundError(f"chunk {name} is missing"))
         try:
             if any(isinstance(selector, np.ndarray) for selector in selectors):
                 return np.asarray(array.oindex[selectors])
@@ -120,9 +131,10 @@ class Source:
         )
 
 
-def _strict(array: Any) -> Any:
-    """`array` such that a missing chunk is an error, not a chunk without values."""
-    try:
-        return array.with_config({"read_missing_chunks": False})
-    except (AttributeError, TypeError):  # zarr does not know that yet
-        return array
+def _chunks(rows: Any, length: int) -> Iterable[int]:
+    """Numbers of the chunks, `length` rows each, that hold the selected rows."""
+    if isinstance(rows, slice):
+        return (
+            range(rows.start // length, -(-rows.stop // length)) if rows.stop > rows.start else ()
+        )
+    return np.unique(np.asarray(rows) // length).tolist()

@@ -135,8 +135,9 @@ class GrowingArray:
         from zarr.storage import MemoryStore
 
         fill: Any = {"f": np.nan, "i": -1, "u": np.iinfo(dtype).max if dtype.kind == "u" else 0}
-        array = zarr.create_array(
-            MemoryStore(),
+        made: dict[str, Any] = {}
+        zarr.create_array(
+            MemoryStore(store_dict=made),
             shape=(0, *shape),
             chunks=(chunk, *(max(1, n) for n in shape)),
             dtype=dtype,
@@ -145,7 +146,7 @@ class GrowingArray:
             dimension_names=list(dimensions),
             attributes=dict(attributes),
         )
-        document = json.loads(json.dumps(array.metadata.to_dict(), default=_plain))
+        document = json.loads(made["zarr.json"].to_bytes())
         disk.write_json(f"{key}/zarr.json", document)
         return cls(disk, key, document)
 
@@ -203,9 +204,3 @@ class GrowingArray:
 
         array = zarr.open_array(str(self._disk.root), path=self._key, mode="r")
         return np.asarray(array[start:stop])
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"{type(value).__name__} is not plain")

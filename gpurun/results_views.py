@@ -156,7 +156,7 @@ class _Columns:
         """Numbers of the recorded elements of a StateMonitor, else None."""
         if self._key is None or not self._source.disk.exists(f"{self._key}/neuron/zarr.json"):
             return None
-        return np.asarray(self._source.array(f"{self._key}/neuron")[:])
+        return self._source.present(f"{self._key}/neuron")
 
     def _data(self) -> MonitorData:
         assert self._key is not None
@@ -245,8 +245,8 @@ class MonitorTable(_Columns):
 
 def _entries(source: Source, key: str) -> list[tuple[int, int]]:
     """Runs that have rows in a table, and where these end, as far as they are committed."""
-    edges = source.array_now(f"{key}/offsets")[:]
-    numbers = source.array_now(f"{key}/run")[:]
+    edges = source.present(f"{key}/offsets")
+    numbers = source.present(f"{key}/run")
     count = min(len(numbers), len(edges) - 1)
     entries = [(int(n), int(e)) for n, e in zip(numbers[:count], edges[1 : count + 1], strict=True)]
     while entries and entries[-1][0] >= source.count:
@@ -271,8 +271,8 @@ class ValueTable:
         self._source = source
         self._key = key
         self.name = source.table(key)["variable"]
-        numbers = source.array_now(f"{key}/run")[:]
-        count = min(len(numbers), source.array_now(f"{key}/value").shape[0])
+        numbers = source.present(f"{key}/run")
+        count = min(len(numbers), source.present_rows(f"{key}/value"))
         while count and not self._committed(int(numbers[count - 1])):
             count -= 1
         self.runs = np.asarray(numbers[:count])
