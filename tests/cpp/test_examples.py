@@ -199,3 +199,28 @@ def test_disk_writer(tmp_path: Path) -> None:
     # The same stimulus and the same noise: through device.run or through a session
     assert files["1"] == files["4"]
     assert len(set(files.values())) == 5
+
+
+def test_stop_and_go_on(tmp_path: Path) -> None:
+    text, said = gpurun("stop_and_go_on", tmp_path)
+    killed = re.findall(r"job (\d) was killed; the file is at ([\d.]+) s", text)
+    assert [number for number, _ in killed] == ["1", "2", "3"]
+    reached = [float(t) for _, t in killed]
+    assert 0 < reached[0] < reached[1] < reached[2] < 100
+    assert "the last job went on to 100.0000 s" in text
+    compared = [int(n) for n in re.findall(r"(\d+) values, the same bits", text)]
+    assert len(compared) == 5
+    assert compared[0] == compared[1] == 1600
+    assert compared[2] == compared[3] > 1000, "spikes"
+    # The part of the last job, and the one that was not stopped
+    assert re.search(r"\b2 runs, ", said), said
+
+
+def test_comparison_after_kills_can_fail(tmp_path: Path) -> None:
+    script = (EXAMPLES / "stop_and_go_on.py").read_text(encoding="utf-8")
+    changed = script.replace("session.run(seed=1,", "session.run(seed=2,")
+    assert changed != script
+    copy = tmp_path / "other_seed.py"
+    copy.write_text(changed.replace("(1, 2, 3)", "(1,)"), encoding="utf-8")
+    _, said = call([COMMAND, copy], tmp_path, expected=1)
+    assert "AssertionError: weights differs" in said

@@ -120,6 +120,53 @@ def test_bad_device(value: str, after: bool) -> None:
     assert ("-- --device" in str(info.value)) == after
 
 
+# -- checkpoints ---------------------------------------------------------------------
+
+CHECKPOINT = {"checkpoint": "f.h5"}
+# command line -> settings, the script's arguments
+CHECKPOINTS = {
+    "train.py --checkpoint f.h5": (CHECKPOINT, ""),
+    "train.py --checkpoint=f.h5 --every 5min --resume x": (
+        {**CHECKPOINT, "checkpoint_every": "5min", "resume": True},
+        "x",
+    ),
+    "train.py --resume --every=5min --checkpoint f.h5": (
+        {**CHECKPOINT, "checkpoint_every": "5min", "resume": True},
+        "",
+    ),
+    "--checkpoint f.h5 --resume train.py --epochs 3": (
+        {**CHECKPOINT, "resume": True},
+        "--epochs 3",
+    ),
+    "--checkpoint f.h5 train.py --resume": ({**CHECKPOINT, "resume": True}, ""),
+    "--checkpoint g.h5 train.py --checkpoint f.h5": (CHECKPOINT, ""),
+    "--every 1h --resume train.py": ({"checkpoint_every": "1h", "resume": True}, ""),
+    # The script's own options
+    "train.py --resume --every 3": ({}, "--resume --every 3"),
+    "train.py --resume -- --checkpoint f.h5": ({}, "--resume --checkpoint f.h5"),
+    "train.py --checkpoint f.h5 -- --resume": (CHECKPOINT, "--resume"),
+    "--checkpoint f.h5 -- train.py --resume": (CHECKPOINT, "--resume"),
+    "train.py --checkpoint f.h5 --resume=auto": (CHECKPOINT, "--resume=auto"),
+}
+
+
+@pytest.mark.parametrize("line", CHECKPOINTS)
+def test_checkpoints(line: str) -> None:
+    command = parse(line.split())
+    changes, arguments = CHECKPOINTS[line]
+    assert (command.action, command.script) == ("run", "train.py")
+    assert command.changes == changes
+    assert command.arguments == tuple(arguments.split())
+
+
+@pytest.mark.parametrize("option", ["--checkpoint", "--every"])
+def test_checkpoints_need_values(option: str) -> None:
+    with pytest.raises(UsageError, match=f"{option} needs a value, such as {option}"):
+        parse(["--checkpoint", "f.h5", "train.py", option, "--resume"])
+    with pytest.raises(UsageError, match=f"{option} needs a value"):
+        parse([option])
+
+
 # -- gpurun build --------------------------------------------------------------------
 
 

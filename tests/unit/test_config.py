@@ -86,6 +86,9 @@ def test_every_variable_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             "GPURUN_QUIET": "0",
             "GPURUN_DIRECTORY": "Mein Ordner",
             "GPURUN_CUDA_ARCH": "sm_90a;8.6, 90 compute_120",
+            "GPURUN_CHECKPOINT": "Läufe/run.h5",
+            "GPURUN_CHECKPOINT_EVERY": "1.5h",
+            "GPURUN_RESUME": "1",
         }
     )
     assert read == config.Settings(
@@ -98,6 +101,9 @@ def test_every_variable_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         quiet=False,
         directory=tmp_path / "Mein Ordner",
         cuda_arch=("sm_86", "sm_90", "sm_90a", "sm_120"),
+        checkpoint=tmp_path / "Läufe" / "run.h5",
+        checkpoint_every=5400.0,
+        resume=True,
     )
 
 
@@ -110,9 +116,23 @@ def test_sizes(text: str, expected: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [("30s", 30), ("0.5 s", 0.5), ("15m", 900), ("5min", 300), ("2H", 7200), ("1d", 86400)],
+)
+def test_times(text: str, expected: float) -> None:
+    assert from_environment({"GPURUN_CHECKPOINT_EVERY": text}).checkpoint_every == expected
+
+
+@pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
         ("CACHE", "maybe", "1 or 0"),
+        ("CHECKPOINT", "  ", "path of a file"),
+        ("CHECKPOINT_EVERY", "5", "such as 30s, 5min"),
+        ("CHECKPOINT_EVERY", "0s", "such as 30s, 5min"),
+        ("CHECKPOINT_EVERY", "5 minutes", "such as 30s, 5min"),
+        ("CHECKPOINT_EVERY", "-5min", "such as 30s, 5min"),
+        ("RESUME", "if possible", "1 or 0"),
         ("CACHE_MAX_BYTES", "many", "number of bytes"),
         ("CACHE_MAX_BYTES", "-1", "number of bytes"),
         ("CACHE_MAX_BYTES", "1e9", "number of bytes"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from gpurun import events
-from gpurun.events import BuildStarted, RunFinished, RunStarted
+from gpurun.events import BuildStarted, RunFinished, RunProgress, RunStarted
 
 
 @pytest.fixture(autouse=True)
@@ -63,3 +65,56 @@ def test_exceptions_are_not_swallowed() -> None:
     events.subscribe(broken)
     with pytest.raises(ZeroDivisionError):
         events.emit(BuildStarted())
+
+
+def runs_of(pieces: list[tuple[float, float]], total: float) -> list[events.Event]:
+    """What is seen of pieces, each of a duration and of how much of it was done."""
+    seen: list[events.Event] = []
+    events.subscribe(seen.append)
+    with events.joined() as whole:
+        events.emit(RunStarted(0.0))
+        events.emit(RunFinished(0.0, 0.0, 1.0))
+        whole.begin(total)
+        for duration, completed in pieces:
+            events.emit(RunStarted(duration))
+            events.emit(RunProgress(completed / 2, 0.1))
+            events.emit(RunFinished(duration * completed, 0.2, completed))
+    return seen
+
+
+def test_pieces_are_seen_as_one_run() -> None:
+    started, *progress, finished = runs_of([(4.0, 0.25), (3.0, 0.5), (1.5, 1.0)], 4.0)
+    assert started == RunStarted(4.0)
+    assert all(isinstance(event, RunProgress) for event in progress)
+    done = [event.completed for event in progress if isinstance(event, RunProgress)]
+    assert done == pytest.approx([0.125, 0.4375, 0.8125])
+    assert isinstance(finished, RunFinished)
+    assert (finished.duration, finished.completed) == (4.0, 1.0)
+    assert finished.wall_time >= 0
+
+
+def test_pieces_that_round_to_the_whole_are_the_whole() -> None:
+    *_, finished = runs_of([(0.1, 1.0)] * 3, 0.3)
+    assert isinstance(finished, RunFinished)
+    assert finished.completed == 1.0
+
+
+def test_pieces_that_end_early() -> None:
+    *_, finished = runs_of([(4.0, 0.25), (3.0, 0.5)], 4.0)
+    assert isinstance(finished, RunFinished)
+    assert (finished.duration, finished.completed) == (2.5, 0.625)
+    *_, only = runs_of([], 4.0)
+    assert only == RunStarted(4.0), "no piece was finished"
+
+
+def test_joined_is_for_one_thread_and_ends() -> None:
+    seen: list[events.Event] = []
+    events.subscribe(seen.append)
+    with events.joined():
+        other = threading.Thread(target=events.emit, args=[RunStarted(1.0)])
+        other.start()
+        other.join()
+        events.emit(RunStarted(2.0))
+        events.emit(BuildStarted("key"))
+    events.emit(RunStarted(3.0))
+    assert seen == [RunStarted(1.0), BuildStarted("key"), RunStarted(3.0)]
