@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from gpurun.errors import ConfigError, OverrideError, SessionError
-from gpurun.library_stream import when_full
 from gpurun.monitor_memory import WORTH_A_LOOK, check_monitors, row_bytes
 from gpurun.overrides import Target, Write, resolve
 from gpurun.session_long import LongRunningSession
@@ -140,9 +139,4 @@ class StreamingSession(LongRunningSession):
         )
 
     def _close_streams(self) -> None:
-        try:
-            self._streams.close()
-        finally:
-            if self._instance.is_loaded:
-                # The callback holds the instance, and with it the library
-                when_full(self._instance.library, None)
+        self._streams.close()

@@ -175,5 +175,10 @@ class Streams:
 
     def close(self) -> None:
         """Finish the runs and let the files go."""
-        for monitor in [entry.monitor for entry in self._entries]:
-            self.remove(monitor)
+        try:
+            for monitor in [entry.monitor for entry in self._entries]:
+                self.remove(monitor)
+        finally:
+            if self._attached and self._instance.is_loaded:
+                # The callback holds the instance, and with it the library
+                when_full(self._instance.library, None)

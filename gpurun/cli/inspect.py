@@ -29,9 +29,10 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="gpurun inspect",
-        description="Show what a checkpoint holds, after checking that it is intact.",
+        description="Show what a checkpoint (after checking that it is intact) or a results "
+        "file holds.",
     )
-    parser.add_argument("file", metavar="FILE", help="a checkpoint")
+    parser.add_argument("file", metavar="FILE", help="a checkpoint or a results file")
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     return parser
 
@@ -49,8 +50,9 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit as end:  # --help
         return int(end.code or 0)
     try:
-        # The one place that has to know another kind of file
-        _checkpoint(Path(options.file), as_json=options.json)
+        path = Path(options.file)
+        show = _results if path.is_dir() else _checkpoint
+        show(path, as_json=options.json)
     except GpurunError as error:
         print(f"gpurun: error: {error}", file=sys.stderr)
         return 1
@@ -147,3 +149,59 @@ def _show_checkpoint(header: CheckpointHeader) -> None:
     for name, count in sorted(header.spikes_in_flight.items()):
         table.add_row(Text(name), str(count))
     console.print(table)
+
+
+# -- results -------------------------------------------------------------------------
+
+
+def _results(path: Path, *, as_json: bool) -> None:
+    from gpurun.results_reader import describe_results
+
+    facts = describe_results(path)
+    if as_json:
+        _print_json({"kind": "results", **facts})
+    else:
+        _show_results(facts)
+
+
+def _show_results(facts: dict[str, Any]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    console = _console()
+    unfinished = facts["runs"] - facts["finished"]
+    runs = number(facts["runs"], "run") + (f", {unfinished} not finished" if unfinished else "")
+    lines = [
+        ("file", f"{facts['path']}, results, {size(facts['bytes'])}"),
+        ("runs", runs),
+        ("begun", facts["began"] or "never"),
+        ("ended", facts["ended"] or "not yet"),
+        ("models", ", ".join(facts["models"]) or "not known"),
+        ("versions", f"gpurun {', '.join(facts['gpurun'])}, brian2 {', '.join(facts['brian2'])}"),
+    ]
+    _facts(console, lines)
+    table = Table(box=None, pad_edge=False)
+    for title in ("monitor", "kind", "of", "runs", "rows", "columns", "size"):
+        right = title in ("runs", "rows", "size")
+        table.add_column(title, justify="right" if right else "left", no_wrap=True)
+    for one in facts["monitors"]:
+        columns = ", ".join(
+            name if column["units"] in (None, "1") else f"{name} ({column['units']})"
+            for name, column in one["columns"].items()
+        )
+        cells = (one["name"], one["kind"], one["source"] or "", one["runs"], one["rows"], columns)
+        table.add_row(*(Text(str(cell)) for cell in (*cells, size(one["bytes"]))))
+    if facts["monitors"]:
+        console.print()
+        console.print(table)
+    table = Table(box=None, pad_edge=False)
+    for title in ("variable", "type", "shape", "unit", "runs", "size"):
+        right = title in ("runs", "size")
+        table.add_column(title, justify="right" if right else "left", no_wrap=True)
+    for one in facts["values"]:
+        shape = "x".join(map(str, one["shape"])) or "one"
+        cells = (one["name"], one["dtype"], shape, one["units"] or "", one["runs"])
+        table.add_row(*(Text(str(cell)) for cell in (*cells, size(one["bytes"]))))
+    if facts["values"]:
+        console.print()
+        console.print(table)

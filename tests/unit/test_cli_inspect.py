@@ -12,6 +12,7 @@ import pytest
 
 from gpurun import cli
 from gpurun.checkpoint import read_header, write_checkpoint
+from gpurun.cli import inspect
 from gpurun.config import settings
 from tests.unit.checkpoint_states import state
 from tests.unit.manifests import manifest
@@ -146,3 +147,45 @@ def test_wrong_words(words: list[str], said: str, capsys: pytest.CaptureFixture[
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["inspect", "--help"]) == 0
     assert "usage: gpurun inspect" in capsys.readouterr().out
+
+
+# -- results -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """Two runs, of which the second was not finished."""
+    from gpurun.results_file import ResultsWriter
+
+    path = tmp_path / "results.zarr"
+    with ResultsWriter(path, model_digest="abc123") as writer:
+        with writer.run(seed=1) as run:
+            run.append("spikes", {"t": np.array([0.1, 0.2]), "i": np.array([3, 1], np.int32)})
+            run.values({"cells.v": np.arange(4.0)})
+        writer.run(seed=2).append("spikes", {"t": np.array([0.3]), "i": np.array([0], np.int32)})
+    return path
+
+
+def test_results(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert inspect.run([str(results)]) == 0
+    text = capsys.readouterr().out
+    assert "2 runs, 1 not finished" in text
+    assert "abc123" in text
+    row = next(line for line in text.splitlines() if line.startswith("spikes"))
+    assert " 3 " in row
+    assert any(line.startswith("cells.v") and " 4 " in line for line in text.splitlines())
+
+
+def test_results_for_programs(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert inspect.run([str(results), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["kind"] == "results"
+    assert (facts["runs"], facts["finished"]) == (2, 1)
+    assert facts["monitors"][0]["rows"] == 3
+
+
+def test_a_folder_of_something_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert inspect.run([str(tmp_path)]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert str(tmp_path) in captured.err
