@@ -19,6 +19,7 @@ from gpurun.checkpoint_header import CheckpointHeader
 from gpurun.config import settings
 from gpurun.errors import CheckpointError, NotSupportedError, SessionError
 from gpurun.library import RunInfo
+from gpurun.process import Interruptible
 from gpurun.reporting import Progress
 from gpurun.session import Session
 
@@ -76,7 +77,7 @@ def _progress_of(header: CheckpointHeader) -> str:
     if not isinstance(facts, Mapping):
         return f"at t = {header.t:.12g} s"
     how = "of a finished run" if facts.get("ended") else "of a run that is not finished"
-    return f"{how}, at t = {header.t:.12g} s of {facts.get('duration'):.12g} s"
+    return f"{how}, at t = {header.t:.12g} s of {facts.get('end')} s"
 
 
 def _say(text: str) -> None:
@@ -109,6 +110,20 @@ class ScriptCheckpoint:
     every: float
     belongs: Mapping[str, Any]
     found: CheckpointHeader | None
+
+
+@dataclass
+class _Run:
+    """A run that is saved as `plan` says, from `start` to `end` in seconds of model time."""
+
+    plan: ScriptCheckpoint
+    start: float
+    end: float
+    #: Where the last checkpoint is.
+    saved: float | None = None
+
+    def where(self, t: float) -> str:
+        return f"t = {t:.12g} s of {self.end:.12g} s"
 
 
 class _Piece:
@@ -213,12 +228,11 @@ class SavingSession(Session):
         if differ := differences(found, self.model.manifest):
             raise other_model(found, differ)
         facts = found.extra.get(_KEY)
-        end = self.model.manifest.duration
         if not isinstance(facts, Mapping):
             why = "was not saved by 'gpurun SCRIPT --checkpoint'"
         elif others := [name for name in belongs if facts.get(name) != belongs[name]]:
             why = f"belongs to a run with another choice of {' and '.join(others)}"
-        elif self._steps_left(found.t - end):
+        elif self._steps_left(found.t - (end := facts["start"] + self.model.manifest.duration)):
             why = f"is at t = {found.t:.12g} s, behind the script's end at {end:.12g} s"
         else:
             return
@@ -243,13 +257,15 @@ class SavingSession(Session):
         The model is where the script's run begins. Arguments are those of `run_script`.
         """
         _used_in.append(os.getpid())
-        instance, wanted = self._instance, self.model.manifest.duration
+        # Not 0 after Brian's restore() of a file
+        start = self._instance.t if plan.found is None else plan.found.extra[_KEY]["start"]
+        run = _Run(plan, start, start + self.model.manifest.duration)
         with events.joined() as whole:
             if plan.found is not None:
                 self._load(plan.path)
-                _inform(f"going on from {plan.path}, at {self._where()}")
-            whole.begin(wanted - instance.t)
-            total = self._pieces(plan, progress, output, maximum_run_time)
+                _inform(f"going on from {plan.path}, at {run.where(self._instance.t)}")
+            whole.begin(run.end - self._instance.t)
+            total = self._pieces(run, progress, output, maximum_run_time)
             # What the script does after its run; it is in no checkpoint, so that all can go on
             last = self._loop(
                 0.0,
@@ -265,19 +281,18 @@ class SavingSession(Session):
 
     def _pieces(
         self,
-        plan: ScriptCheckpoint,
+        run: _Run,
         progress: Progress | None,
         output: Path | None,
         maximum_run_time: float | None,
     ) -> RunInfo:
-        wanted = self.model.manifest.duration
         spent, steps, completed = 0.0, 0, 1.0
-        left = wanted - self._instance.t
+        left = run.end - self._instance.t
         going_on = self._steps_left(left)
-        if not going_on and plan.found is None:
-            self._save_script(plan, ended=True)
+        if not going_on and run.plan.found is None:
+            self._save_script(run)
         while going_on:
-            piece = _Piece(time.perf_counter() + plan.every, progress)
+            piece = _Piece(time.perf_counter() + run.plan.every, progress)
             limit = None if maximum_run_time is None else max(maximum_run_time - spent, 0.0)
             try:
                 info = self._loop(
@@ -288,27 +303,31 @@ class SavingSession(Session):
                     output=output,
                     maximum_run_time=limit,
                 )
+                self._save_script(run)
             except KeyboardInterrupt:
-                if self._save_script(plan, ended=False):
-                    _inform(f"saved {plan.path}, at {self._where()}; --resume goes on from there")
+                # It may have come right after a checkpoint
+                if run.saved == self._instance.t or self._save_script(run):
+                    where = run.where(self._instance.t)
+                    _inform(f"saved {run.plan.path}, at {where}; --resume goes on from there")
                 raise
             spent, steps, ended = spent + info.loop_time, steps + info.steps, info.completed == 1
-            left = wanted - self._instance.t
-            completed = 1.0 if ended else self._instance.t / wanted
-            self._save_script(plan, ended=ended)
+            left = run.end - self._instance.t
+            completed = 1.0 if ended else 1 - left / (run.end - run.start)
             going_on = piece.due and not ended
         return RunInfo(spent, completed, self._instance.t, steps, completed < 1)
 
-    def _where(self) -> str:
-        return f"t = {self._instance.t:.12g} s of {self.model.manifest.duration:.12g} s"
-
-    def _save_script(self, plan: ScriptCheckpoint, *, ended: bool) -> bool:
+    def _save_script(self, run: _Run) -> bool:
         """Save the run; a full disk is no reason to lose it, and is only warned of."""
-        facts = {**plan.belongs, "duration": self.model.manifest.duration, "ended": ended}
+        t = self._instance.t
+        ended = not self._steps_left(run.end - t)
+        facts = {**run.plan.belongs, "start": run.start, "end": run.end, "ended": ended}
         try:
-            self._save(plan.path, {_KEY: facts})
+            # Ctrl-C waits until the file is there
+            with Interruptible():
+                self._save(run.plan.path, {_KEY: facts})
+                run.saved = t
         except (CheckpointError, MemoryError) as error:
-            _say(f"warning: {error or 'there is not enough memory for a checkpoint'} "
-                 f"The run is not saved at {self._where()}.")  # fmt: skip
+            what = str(error) or "there is not enough memory for a checkpoint."
+            _say(f"warning: {what} The run is not saved at {run.where(t)}.")
             return False
         return True

@@ -18,6 +18,7 @@ from gpurun.calls import as_list, check_duration, record_targets
 from gpurun.checkpoint import read_header
 from gpurun.errors import CheckpointError, ConfigError
 from gpurun.overrides import resolve
+from gpurun.process import Interruptible
 from gpurun.reporting import Progress, Reporter, wall_seconds
 from gpurun.results import RunResult
 from gpurun.session_state import StatefulSession
@@ -178,7 +179,9 @@ class LongRunningSession(StatefulSession):
                 raise
             loop_time, steps = loop_time + piece.loop_time, steps + piece.steps
             left = total - self.t if piece.completed < 1 else 0.0
-            self.save(path, extra=extra)
+            # Ctrl-C waits until the file is there
+            with Interruptible():
+                self.save(path, extra=extra)
         wall = time.perf_counter() - began
         reporter.end(min(self.t / total, 1.0) if total else 1.0, wall)
         result = self.advance(0, record=record)

@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gpurun.checkpoint import read_header
 
 COMMAND = str(Path(sys.executable).parent / "gpurun")
-FLAGS = "codegen.cpp.extra_compile_args_gcc = ['-w', '-O1', '-ffp-contract=off']\n"
+FLAGS = "codegen.cpp.extra_compile_args_gcc = ['-w', '-O{}', '-ffp-contract=off']\n"
 
 #: Spikes travel for up to 200 ms, and code behind the run draws once more.
 NETWORK = """
@@ -57,7 +58,7 @@ End = Callable[..., tuple[str, str]]
 def start(tmp_path: Path) -> Start:
     """Start ``gpurun train.py SEED DRIVE OPTIONS``."""
     (tmp_path / "train.py").write_text(NETWORK)
-    (tmp_path / "brian_preferences").write_text(FLAGS)
+    (tmp_path / "brian_preferences").write_text(FLAGS.format(1))
 
     def begin(*options: str, seed: str = "3", drive: str = "1.4") -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -87,7 +88,7 @@ def finish(start: Start) -> End:
 def script(text: str, folder: Path, *options: str) -> tuple[int, str, str]:
     """Status and output of another script with ``--checkpoint run.h5``."""
     (folder / "other.py").write_text(text)
-    (folder / "brian_preferences").write_text(FLAGS)
+    (folder / "brian_preferences").write_text(FLAGS.format(0))
     done = subprocess.run(
         [COMMAND, "--device", "cpu", "--checkpoint", "run.h5", *options, "other.py"],
         cwd=folder,
@@ -168,9 +169,8 @@ def test_a_file_is_not_overwritten(start: Start, finish: End, tmp_path: Path) ->
     assert "Use --resume" in said
     assert "building" not in said
     # A run that it does not belong to
-    for other, what in (({"drive": "1.5"}, "run_args"), ({"seed": "4"}, "seed")):
-        _, said = finish(*options, "--resume", expected=1, **other)
-        assert f"belongs to a run with another choice of {what}" in said
+    _, said = finish(*options, "--resume", expected=1, drive="1.5", seed="4")
+    assert "belongs to a run with another choice of run_args and seed" in said
     status, _, said = script(TINY + "run(1*ms)\ndevice.build()", tmp_path, "--resume")
     assert status == 1
     assert "was saved by another model" in said
@@ -283,3 +283,17 @@ def test_build_on_run(tmp_path: Path) -> None:
     status, _, said = script(text, tmp_path, "--resume")
     assert status == 1
     assert "is at t = 0.008 s, behind the script's end at 0.005 s" in said
+
+
+def test_a_run_that_begins_with_a_restored_file(tmp_path: Path) -> None:
+    """It does not begin at t = 0."""
+    first = TINY + "run(3*ms)\ndevice.build()\nstore(filename='before.h5')\n"
+    status, _, said = script(first, tmp_path, "--checkpoint", "other.h5")
+    assert status == 0, said
+    text = TINY + "restore(filename='before.h5')\nrun(5*ms)\ndevice.build()\nprint(cells.v[0])\n"
+    status, printed, said = script(text, tmp_path)
+    assert status == 0, said
+    assert float(printed) == pytest.approx(np.exp(-0.8))
+    status, again, said = script(text, tmp_path, "--resume")
+    assert (status, again) == (0, printed), said
+    assert "at t = 0.008 s of 0.008 s" in said
