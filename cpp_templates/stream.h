@@ -1,15 +1,15 @@
 {# Monitors that are emptied while the loop runs, so that they never fill the memory.
    Put into model.cpp behind state.h. #}
 // -------------------------------------------------------------- streamed monitors
-struct Stream {
+struct MonitorStream {
     size_t counter;              // number of the variable N
     std::vector<size_t> arrays;  // and of what grows with it
     int64_t rows;                // hand over when that many are recorded
 };
-static std::vector<Stream> streams;
+static std::vector<MonitorStream> streams;
 static gpurun_full full_callback = nullptr;
 
-static int64_t recorded_rows(const Stream& stream) {
+static int64_t recorded_rows(const MonitorStream& stream) {
     {% if cuda %}
     const int64_t rows = cuda::recorded_rows(stream.counter, stream.rows);
     if (rows >= 0) return rows;
@@ -19,7 +19,7 @@ static int64_t recorded_rows(const Stream& stream) {
     return *static_cast<const int32_t*>(view.data);
 }
 
-static void empty_stream(const Stream& stream) {
+static void empty_stream(const MonitorStream& stream) {
     for (size_t id : stream.arrays) variables[id].resize(variables[id], 0, 1);
     gpurun_view view;
     variables[stream.counter].view(variables[stream.counter], view);

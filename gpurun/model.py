@@ -133,6 +133,8 @@ class Manifest:
     pathways: tuple[str, ...] = ()
     #: The clocks of monitors that record in every one of their steps, by monitor.
     monitor_clocks: Mapping[str, str] = field(default_factory=dict)
+    #: What monitors record from, by monitor: ``"group"``, or ``"group[10:20]"``.
+    monitor_sources: Mapping[str, str] = field(default_factory=dict)
     format: int = MANIFEST_FORMAT
     abi: int = ABI_VERSION
 

@@ -153,6 +153,7 @@ def _recorder(model: Model, name: str) -> Recorder:
     dt = manifest.clocks.get(manifest.monitor_clocks.get(name, ""), math.nan)
     count = find_variable(manifest, f"{name}.count")
     return Recorder(
+        source=manifest.monitor_sources.get(name, ""),
         dt=dt if math.isfinite(dt) else None,
         size=count.shape[0] if count is not None else None,
         elements=model.data.frozen.get(f"{name}._indices"),

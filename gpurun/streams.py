@@ -14,6 +14,7 @@ from gpurun.instance import Instance
 from gpurun.library_stream import add_stream, clear_streams, empty_stream, when_full
 from gpurun.results_file import ResultsWriter
 from gpurun.results_run import RunWriter
+from gpurun.results_schema import recorders_of
 from gpurun.stream import StreamWriter
 
 #: Bytes of a monitor that are handed over at a time, if nobody says how many rows.
@@ -97,7 +98,12 @@ class Streams:
         if entry.path not in self._destinations:
             model = self._instance.model
             self._destinations[entry.path] = _Destination(
-                ResultsWriter(entry.path, manifest=model.manifest, model_digest=model.digest)
+                ResultsWriter(
+                    entry.path,
+                    manifest=model.manifest,
+                    model_digest=model.digest,
+                    recorders=recorders_of(model),
+                )
             )
         self._entries.append(entry)
 

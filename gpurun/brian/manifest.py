@@ -12,6 +12,7 @@ import numpy as np
 from brian2.codegen.generators.cpp_generator import c_data_type
 from brian2.core.clocks import EventClock
 from brian2.core.variables import ArrayVariable, Constant, DynamicArrayVariable
+from brian2.groups.subgroup import Subgroup
 from brian2.input.poissoninput import PoissonInput
 from brian2.input.spikegeneratorgroup import SpikeGeneratorGroup
 from brian2.monitors.ratemonitor import PopulationRateMonitor
@@ -66,6 +67,12 @@ def _owner_name(variable: Any) -> str:
         return str(variable.owner.name)
     except (ReferenceError, AttributeError):
         return ""
+
+
+def _source_name(source: Any) -> str:
+    if isinstance(source, Subgroup):
+        return f"{source.source.name}[{source.start}:{source.stop}]"
+    return str(source.name)
 
 
 def _split_c_name(c_name: str) -> str:
@@ -346,6 +353,11 @@ class _Describer:
                 name: obj.clock.name
                 for name, obj in sorted(self.objects.items())
                 if isinstance(obj, StateMonitor | PopulationRateMonitor)
+            },
+            monitor_sources={
+                name: _source_name(obj.source)
+                for name, obj in sorted(self.objects.items())
+                if isinstance(obj, _MONITORS)
             },
             rng="philox" if device.philox else "mersenne",
             identity=identity(description.manifest, device.definitions(program)),

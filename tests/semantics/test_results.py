@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from brian2 import ms
+from brian2 import Subgroup, ms
 from brian2.units.fundamentalunits import DIMENSIONLESS, get_unit
 
 import gpurun
@@ -125,6 +125,16 @@ def test_elements_of_state_monitors(script: models.Script, made: RunResult) -> N
         assert tree[name].neuron.values.tolist() == expected.tolist()
         dt = known[name].clock.dt_ if hasattr(known[name].clock, "dt_") else None
         assert tree[name].attrs.get("dt") == dt
+
+
+def test_sources_of_monitors(script: models.Script, made: RunResult) -> None:
+    known = objects(script)
+    for name, node in made.to_xarray().children.items():
+        source = known[name].source
+        expected = source.name
+        if isinstance(source, Subgroup):
+            expected = f"{source.source.name}[{source.start}:{source.stop}]"
+        assert node.attrs["source"] == expected
 
 
 def test_monitors_go_on_in_an_advance(script: models.Script) -> None:
