@@ -10,6 +10,7 @@ from typing import Any
 from gpurun.errors import ConfigError, OverrideError, SessionError
 from gpurun.monitor_memory import WORTH_A_LOOK, check_monitors, row_bytes
 from gpurun.overrides import Target, Write, resolve
+from gpurun.results_schema import describe_overrides
 from gpurun.session_long import LongRunningSession
 from gpurun.streams import CHUNK_BYTES, Streamed, Streams
 
@@ -128,11 +129,13 @@ class StreamingSession(LongRunningSession):
         check_monitors(self._instance, seconds, streamed=streams, goes_on=goes_on)
 
     def _begin_streams(self, seed: int | None, writes: Iterable[Write], seconds: float) -> None:
-        names = {self.model.manifest.variables[write.number].name for write in writes}
+        variables = self.model.manifest.variables
+        values = {variables[w.number].name: w.values for w in writes if w.source is None}
+        on_card = {variables[w.number].name: None for w in writes if w.source is not None}
         self._streams.begin(
             {
                 "seed": seed,
-                "overrides": sorted(names),
+                "overrides": {**on_card, **describe_overrides(values)},
                 "duration": seconds,
                 "device": self.device,
             }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,10 +53,12 @@ class _Destination:
         self.writer = writer
         self.run: RunWriter | None = None
         self.thread: StreamWriter | None = None
+        self.began = 0.0
 
     def begin(self, facts: Mapping[str, Any]) -> None:
         self.finish()
         self.run = self.writer.run(**facts)
+        self.began = time.perf_counter()
         self.thread = StreamWriter(self.run)
 
     def finish(self, completed: float = 1.0) -> None:
@@ -69,7 +72,7 @@ class _Destination:
             # Whoever put the rows was told; what was committed stays readable
             run.abandon()
         else:
-            run.finish(completed)
+            run.finish(completed, wall_time=time.perf_counter() - self.began)
 
 
 class Streams:
