@@ -84,9 +84,21 @@ static const NetworkTime network_times[] = {
 static const size_t n_networks = {{networks|length}};
 
 // -------------------------------------------------------------------- named copies
+// What a copy of a variable surely has room for, as far as can be seen from outside it.
+struct Room {
+    int64_t elements = -1;  // negative: there is no copy
+    bool full = false;      // for that many, and not just for one that stands for all of them
+};
+
 struct Slot {
     std::vector<size_t> ids;
-    Copies copies;
+    // Storing again under the same name uses the memory of `lasting` again: new memory is
+    // given page by page while it is first written, which takes longer than the copy.
+    // `growing` is of the variables whose size has been seen to change, such as a monitor's.
+    std::unique_ptr<Copies> lasting;
+    Copies growing;
+    std::vector<char> grows;
+    std::vector<Room> rooms;
     std::vector<char> overridden;
     QueueCopies queues;
     Copies interrupted;
@@ -94,20 +106,58 @@ struct Slot {
     std::vector<std::pair<double, long double>> times;
     std::vector<brian::RandomGenerator> generators;
     Noise noise;
+
+    Copies& copy_of(size_t id) { return grows[id] ? growing : *lasting; }
 };
 static std::map<std::string, std::unique_ptr<Slot>> slots;
 
+// What a copy of the variable takes now, or `there` if that is sure to be enough.
+static Room needed_room(size_t id, const Room& there) {
+    gpurun_view view;
+    variables[id].view(variables[id], view);
+    bool in_full = view.rows < 2 || view.cols != 1;
+    {% if cuda %}
+    if (cuda::mirrored(id)) {
+        // The host does not know how much a monitor has recorded
+        cuda::device_view(id, view);
+        in_full = true;
+    }
+    {% endif %}
+    Room needed;
+    needed.elements = view.rows * view.cols;
+    if (there.full && there.elements == needed.elements) return there;
+    const char* data = static_cast<const char*>(view.data);
+    const size_t width = size_t(view.itemsize);
+    needed.full = in_full || std::memcmp(data, data + width, (size_t(view.rows) - 1) * width) != 0;
+    return needed;
+}
+
+static bool fits(const Room& needed, const Room& there) {
+    return needed.elements == there.elements && (there.full || !needed.full);
+}
+
 static void store_slot(const char* name, const std::vector<size_t>& ids) {
+    const auto found = slots.find(name);
+    Slot* older = found == slots.end() ? nullptr : found->second.get();
     std::unique_ptr<Slot> slot(new Slot);
     std::vector<char> wanted(n_variables, 0);
     for (size_t id : ids) wanted[id] = 1;
     for (size_t id = 0; id < overridden.size(); id++)
         if (overridden[id]) wanted[id] = 1;
-    for (size_t id = 0; id < wanted.size(); id++)
-        if (wanted[id]) {
-            slot->copies.save(id, variables[id]);
-            slot->ids.push_back(id);
-        }
+    slot->grows = older ? older->grows : std::vector<char>(n_variables, 0);
+    slot->rooms = older ? older->rooms : std::vector<Room>(n_variables);
+    bool again = older != nullptr;
+    for (size_t id = 0; id < wanted.size(); id++) {
+        if (!wanted[id]) continue;
+        slot->ids.push_back(id);
+        Room& room = slot->rooms[id];
+        const Room needed = needed_room(id, room);
+        if (room.elements >= 0 && room.elements != needed.elements) slot->grows[id] = 1;
+        if (slot->grows[id])
+            slot->growing.save(id, variables[id]);
+        else if (!fits(needed, room))
+            again = false;
+    }
     slot->overridden = overridden;
     slot->queues.save();
     slot->has_interrupted = has_interrupted;
@@ -124,7 +174,21 @@ static void store_slot(const char* name, const std::vector<size_t>& ids) {
         slot->times.emplace_back(network_times[n].network->t, network_times[n].network->exact_t);
     slot->generators = brian::_random_generators;
     slot->noise = noise();
-    slots[name] = std::move(slot);
+    if (!again) {
+        slot->lasting.reset(new Copies);
+        slot->rooms.assign(n_variables, Room());
+        for (size_t id : slot->ids)
+            if (!slot->grows[id]) slot->rooms[id] = needed_room(id, Room());
+    }
+    // Where this writes over the older copy it allocates nothing, and so it does not fail
+    Copies& lasting = again ? *older->lasting : *slot->lasting;
+    for (size_t id : slot->ids)
+        if (!slot->grows[id]) lasting.save(id, variables[id]);
+    if (again) slot->lasting = std::move(older->lasting);
+    if (older)
+        found->second = std::move(slot);
+    else
+        slots[name] = std::move(slot);
 }
 
 // Values of variables in `keep` stay as they are.
@@ -146,7 +210,7 @@ static void restore_slot(const char* name, const std::vector<size_t>& keep, bool
         }
     for (size_t id : slot.ids) {
         if (!kept[id]) {
-            slot.copies.restore(id, variables[id]);
+            slot.copy_of(id).restore(id, variables[id]);
             const bool was = id < slot.overridden.size() && slot.overridden[id];
             const bool is = id < overridden.size() && overridden[id];
             if (was || is) touch(id);
