@@ -401,3 +401,13 @@ def test_bad_architectures_are_refused_before_the_script_runs(gpurun: CommandLin
     assert done.returncode == 2
     assert done.stdout == ""
     assert "names such as sm_90" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["--resume"], ["--every", "5min"]])
+def test_options_of_a_checkpoint_need_its_file(gpurun: CommandLine, words: list[str]) -> None:
+    name = gpurun.script("print('ran')")
+    done = gpurun(*words, name)
+    assert done.returncode == 2
+    assert f"gpurun: error: {words[0]} needs a file: --checkpoint FILE." in done.stderr
+    assert done.stdout == ""
+    assert gpurun(*words, name, GPURUN_CHECKPOINT="run.h5").returncode == 0
