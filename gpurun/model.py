@@ -135,6 +135,8 @@ class Manifest:
     monitor_clocks: Mapping[str, str] = field(default_factory=dict)
     #: What monitors record from, by monitor: ``"group"``, or ``"group[10:20]"``.
     monitor_sources: Mapping[str, str] = field(default_factory=dict)
+    #: Whether set-up code stands behind the last ``run()`` of the script.
+    trailing: bool = False
     format: int = MANIFEST_FORMAT
     abi: int = ABI_VERSION
 

@@ -16,7 +16,7 @@ import numpy as np
 from gpurun import events
 from gpurun.calls import as_list, check_duration, record_targets
 from gpurun.checkpoint import read_header
-from gpurun.errors import CheckpointError, ConfigError
+from gpurun.errors import CheckpointError, ConfigError, DurationError
 from gpurun.overrides import resolve
 from gpurun.process import Interruptible
 from gpurun.reporting import Progress, Reporter, wall_seconds
@@ -95,6 +95,8 @@ class LongRunningSession(StatefulSession):
         CheckpointError
             The file there is damaged, belongs to another model or another run
             (``reason == "other_run"``), or a new one cannot be written.
+        DurationError
+            `total` is none, or the script has several ``run()`` calls, or code behind it.
         KeyboardInterrupt
             After Ctrl-C, when a checkpoint has been saved.
         """
@@ -102,6 +104,12 @@ class LongRunningSession(StatefulSession):
         seconds = check_duration(manifest, total, "run_for")
         if seconds is None:
             raise ConfigError("run_for needs the model time to reach.", name="total", value=total)
+        if manifest.trailing:
+            raise DurationError(
+                "The script changes the model behind its run(), which a run in pieces cannot do "
+                "at its end. Leave these lines out, or use session.run.",
+                duration=seconds,
+            )
         every = wall_seconds("checkpoint_every", checkpoint_every)
         seed = check_seed(seed)
         record = list(as_list(record, "record"))

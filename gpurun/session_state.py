@@ -27,6 +27,7 @@ from gpurun.instance import Instance
 from gpurun.library import RunInfo
 from gpurun.model import Model
 from gpurun.overrides import resolve
+from gpurun.process import Interruptible
 from gpurun.state import SessionState
 from gpurun.values import check_seed
 
@@ -80,7 +81,7 @@ class StatefulSession:
             There is not enough memory; an earlier snapshot of this name is still there.
         """
         name = _snapshot_name(name)
-        with self._exclusive():
+        with self._exclusive(), Interruptible():
             self._refuse_static_state("store")
             last = instance_state.store(self._instance, name)
             self._snapshots[name] = _Snapshot(
@@ -112,7 +113,7 @@ class StatefulSession:
             And its subclasses: an entry of `keep` is not usable.
         """
         name = _snapshot_name(name)
-        with self._exclusive():
+        with self._exclusive(), Interruptible():
             snapshot = self._snapshots.get(name)
             if snapshot is None:
                 known = ", ".join(map(repr, self._snapshots)) or "none"
@@ -205,7 +206,8 @@ class StatefulSession:
         SessionError
             As `store`.
         """
-        with self._exclusive():
+        # Ctrl-C waits: in between, variables are not what they should be
+        with self._exclusive(), Interruptible():
             self._save(path, extra or {})
 
     def _save(self, path: str | os.PathLike[str], extra: Mapping[str, Any]) -> None:
@@ -251,7 +253,7 @@ class StatefulSession:
         OverrideError
             And its subclasses: an entry of `only` is not usable.
         """
-        with self._exclusive():
+        with self._exclusive(), Interruptible():
             self._load(path, only=only, seed=seed)
 
     def _load(

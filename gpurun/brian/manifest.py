@@ -349,6 +349,7 @@ class _Describer:
         description.manifest = replace(
             description.manifest,
             pathways=tuple(description.pathways),
+            trailing=bool(program.trailing),
             monitor_clocks={
                 name: obj.clock.name
                 for name, obj in sorted(self.objects.items())

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import brian2 as b2
 import numpy as np
 import pytest
+from brian2.units import ms
 
 from gpurun.checkpoint import read_header
 from gpurun.errors import CheckpointError, ConfigError, DurationError
@@ -148,3 +151,20 @@ def test_reports(rare: models.Script, tmp_path: Path, capsys: pytest.CaptureFixt
         assert "(100%)" in capsys.readouterr().out
         with pytest.raises(ConfigError, match="report='loud'"):
             session.run(report="loud")
+
+
+def test_code_behind_the_run(tmp_path: Path) -> None:
+    def script() -> SimpleNamespace:
+        models.new_script()
+        cells = b2.NeuronGroup(3, "dv/dt = -v/(10*ms) : 1", method="exact", name="cells")
+        cells.v = 1
+        b2.run(1 * ms)
+        cells.v = "v + 5"
+        return SimpleNamespace(cells=cells)
+
+    built = models.build(script)
+    with built.model.session() as session:
+        with pytest.raises(DurationError, match="behind its run"):
+            session.run_for(0.002, to=tmp_path / "state.h5")
+        result = session.run(record=["cells.v"])
+        assert result["cells.v"] == pytest.approx(5 + np.exp(-0.1))
