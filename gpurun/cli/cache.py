@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from gpurun.cache import Cache
 from gpurun.cli.arguments import UsageError
+from gpurun.cli.subcommand import SubcommandParser
 from gpurun.cli.wording import number, size
 from gpurun.config import configure, settings
 from gpurun.errors import ConfigError
@@ -16,13 +17,8 @@ from gpurun.errors import ConfigError
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        raise UsageError(f"{self.prog}: {message}. '{self.prog} --help' shows the usage.")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = SubcommandParser(
         prog="gpurun cache",
         description="Look after the compiled models that are kept on disk "
         "(in GPURUN_CACHE_DIR, by default the user's cache directory).",

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gpurun.cli.arguments import UsageError
+from gpurun.cli.subcommand import SubcommandParser
 from gpurun.cli.wording import number, size
 from gpurun.errors import GpurunError
 
@@ -21,13 +21,8 @@ if TYPE_CHECKING:
     from gpurun.checkpoint_header import CheckpointHeader
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        raise UsageError(f"{self.prog}: {message}. '{self.prog} --help' shows the usage.")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = SubcommandParser(
         prog="gpurun inspect",
         description="Show what a checkpoint (after checking that it is intact) or a results "
         "file holds.",
