@@ -11,14 +11,16 @@ from benchmarks import cuba
 
 STEP = 0.1 * ms
 SEED = 20051117
-#: Cells of the CUBA network whose membrane potential is recorded in every step.
-TRACED = 1000
 # Brian's annotation of products of numbers and units says less than they are.
 _ONE_STEP: Any = STEP
 
 
-def cuba_network(*, monitors: bool) -> list[Any]:
-    """Define brian2's CUBA network and a run of one step; returns what has to stay alive."""
+def cuba_network(traced: int) -> list[Any]:
+    """Define brian2's CUBA network and a run of one step; returns what has to stay alive.
+
+    Monitors record all spikes and the membrane potential of `traced` cells in every step; there
+    are none if it is zero.
+    """
     b2.defaultclock.dt = STEP
     b2.seed(SEED)
     cells = b2.NeuronGroup(
@@ -38,9 +40,9 @@ def cuba_network(*, monitors: bool) -> list[Any]:
     for synapses in (excitation, inhibition):
         synapses.connect(p=cuba.CONNECTIVITY)
     parts: list[Any] = [cells, first, others, excitation, inhibition]
-    if monitors:
+    if traced:
         parts.append(b2.SpikeMonitor(cells, name="spikes"))
-        parts.append(b2.StateMonitor(cells, "v", record=range(TRACED), name="trace"))
+        parts.append(b2.StateMonitor(cells, "v", record=range(traced), name="trace"))
     network = b2.Network(parts)
     network.run(_ONE_STEP)
     return [*parts, network]

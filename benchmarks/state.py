@@ -155,53 +155,67 @@ class Streamed(Recorded):
 
 def _streaming(recording: Recording) -> None:
     rounds, seconds = (2, 0.02) if recording.quick else (20, 1.0)
-    recording.say("streamed: building the network with monitors and without")
-    models, alive = {}, []
-    for monitors in (False, True):
-        b2.device.reinit()
-        b2.set_device("gpurun", build_on_run=False)
-        alive.append(recorded.cuba_network(monitors=monitors))
-        models[monitors] = gpurun.build()
-    steps = round(seconds / float(recorded.STEP))
+    recording.parameters["steps of a streamed run"] = round(seconds / float(recorded.STEP))
+    recording.say("streamed: building the network without monitors")
+    bare, alive = _built(0)
+    with bare.session(device="cpu") as session:
+        for traced in (10,) if recording.quick else (10, 100, 1000):
+            recording.say(f"streamed: {traced} cells, {rounds} runs each in turns")
+            _stream(recording, traced, Recorded(BARE, session, seconds), rounds)
+    del alive
+
+
+def _built(traced: int) -> tuple[gpurun.Model, list[Any]]:
+    """The model, and the objects that its keys are taken from."""
+    b2.device.reinit()
+    b2.set_device("gpurun", build_on_run=False)
+    network = recorded.cuba_network(traced)
+    return gpurun.build(), network
+
+
+def _stream(recording: Recording, traced: int, bare: Recorded, rounds: int) -> None:
+    """Compare runs with monitors, in memory and streamed, to those without."""
+    group, seconds = f"streamed, {traced:,} cells", bare.seconds
+    model, alive = _built(traced)
     with (
         tempfile.TemporaryDirectory(prefix="gpurun-bench-") as folder,
-        models[False].session(device="cpu") as bare,
-        models[True].session(device="cpu") as memory,
-        models[True].session(device="cpu") as streaming,
+        model.session(device="cpu") as memory,
+        model.session(device="cpu") as streaming,
     ):
         path = Path(folder, "recorded.zarr")
         contenders = [
-            Recorded(BARE, bare, seconds),
+            bare,
             Recorded(IN_MEMORY, memory, seconds),
             Streamed(STREAMED, streaming, seconds, path),
         ]
-        recording.say(f"streamed: {rounds} runs each in turns")
         found = interleave(contenders, rounds, warmup=1)
         run = gpurun.open_results(path)[0]
-        same = {
-            "spikes": np.array_equal(run["spikes"].i[:], memory.read("spikes.i"))
-            and np.array_equal(run["spikes"].t[:], memory.read("spikes.t")),
-            "trace": np.array_equal(run["trace"].v[:], memory.read("trace.v")),
-        }
-        spikes = len(memory.read("spikes.i"))
-    recording.parameters.update(
-        {
-            "steps of a streamed run": steps,
-            "bytes recorded in it": steps * 8 * (recorded.TRACED + 1) + 12 * spikes,
-        }
+        names = ("spikes.i", "spikes.t", "trace.t", "trace.v")
+        kept = {name: memory.read(name) for name in names}
+        same = [
+            name
+            for name, values in kept.items()
+            if np.array_equal(
+                getattr(run[name.partition(".")[0]], name.partition(".")[2])[:], values
+            )
+        ]
+    del alive
+    recording.parameters[f"bytes recorded, {traced:,} cells"] = sum(
+        values.nbytes for values in kept.values()
     )
-    recording.add_all("streamed", found)
+    recording.add_all(group, found)
     for measured in ("wall", "time loop"):
         for first, second in ((STREAMED, BARE), (IN_MEMORY, BARE), (STREAMED, IN_MEMORY)):
             recording.compare(
-                f"streamed, {measured}: {first} / {second}",
+                f"{group}, {measured}: {first} / {second}",
                 found[first][measured],
                 found[second][measured],
             )
+    spikes = kept["spikes.i"].size
     recording.check(
-        "streamed: the file holds what the monitors in memory do",
-        all(same.values()) and spikes > 0,
-        f"{spikes} spikes, {recorded.TRACED} x {steps} values",
+        f"{group}: the file holds what the monitors in memory do",
+        len(same) == len(names) and spikes > 0,
+        f"{spikes} spikes, {traced:,} x {kept['trace.t'].size:,} values",
     )
 
 

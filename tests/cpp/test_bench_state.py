@@ -29,7 +29,7 @@ def test_a_trial(tmp_path: Path) -> None:
     # Every part has come to a verdict, on what was stored, on the file and on the memory
     assert {check.name.partition(":")[0] for check in found.checks} == {
         "stored",
-        "streamed",
+        "streamed, 10 cells",
         "memory",
     }
     assert all(check.passed for check in found.checks), found.checks
