@@ -38,6 +38,7 @@ MINIMUM = {
     "test_state": 18,
     "test_long_runs": 9,
     "test_store_restore": 7,
+    "test_stored_again": 1,
     "test_streams": 10,
 }
 
