@@ -240,6 +240,7 @@ class Session(StreamingSession):
         self._pid = os.getpid()
         if self._closed:
             return
+        self._streams.abandon()
         if self.model.manifest.backend == "cuda":
             self._lost = (
                 f"This session was opened on '{self.device}' by the process from which this one "
@@ -250,6 +251,7 @@ class Session(StreamingSession):
         check_threads(self.model.manifest.threads)
         if interrupted:
             self._instance.reopen()
+            self._snapshots.clear()
 
     # -- running --------------------------------------------------------------
 

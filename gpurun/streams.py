@@ -121,6 +121,11 @@ class Streams:
             finally:
                 destination.writer.close()
 
+    def abandon(self) -> None:
+        """In a forked child, which has no writing threads: leave the files to the parent."""
+        self._entries = []
+        self._destinations = {}
+
     # -- around a run ----------------------------------------------------------
 
     def begin(self, facts: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -229,3 +230,26 @@ def test_how_much_monitors_need(everything: models.Script) -> None:
             assert session._instance.recorded_bytes(name) == pytest.approx(
                 size * 1000 * models.DT, rel=0.01
             )
+
+
+@pytest.mark.skipif(backend.BACKEND != "cpu", reason="CUDA does not survive a fork")
+def test_a_forked_child_leaves_the_file_to_the_parent(
+    everything: models.Script, tmp_path: Path
+) -> None:
+    path = tmp_path / "results.zarr"
+    with everything.model.session() as session:
+        session.stream("trace", path, chunk=10)
+        session.run(duration=TOTAL, seed=3)
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                result = session.run(duration=30 * models.DT, record=["trace"])
+                status = int(result["trace"].t.size == 0 or bool(session.streams))
+            finally:
+                os._exit(status)
+        assert os.waitpid(child, 0)[1] == 0
+        session.advance(30 * models.DT)
+    expected = recorded(everything, duration=TOTAL + 30 * models.DT, seed=3)
+    [found] = gpurun.open_results(path)
+    assert_equal(found, {"trace": expected["trace"]})
