@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -240,7 +241,10 @@ def test_a_forked_child_leaves_the_file_to_the_parent(
     with everything.model.session() as session:
         session.stream("trace", path, chunk=10)
         session.run(duration=TOTAL, seed=3)
-        child = os.fork()
+        with warnings.catch_warnings():
+            # Threads do not live on in the child; that is the point
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
         if child == 0:
             status = 1
             try:
