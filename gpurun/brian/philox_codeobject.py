@@ -47,7 +47,7 @@ def loop_numbers(code_objects: Mapping[str, Any]) -> dict[str, int]:
             f"tell {_MOST_CODE_OBJECTS} apart.",
             what="rng",
         )
-    return {name: names.index(base_name(name)) for name in found}
+    return {name: names.index(base_name(name)) for name in sorted(found)}
 
 
 def with_elements(text: str, name: str, numbers: Mapping[str, int]) -> str:
