@@ -16,7 +16,7 @@ from gpurun.results import RunResult
 from gpurun.results_file import ResultsWriter
 from gpurun.results_schema import recorders_of
 from gpurun.values import dimension_text
-from tests import models
+from tests import models, states
 
 SCRIPTS = {"everything": models.everything, "rare": models.rare}
 
@@ -109,7 +109,9 @@ def test_rows_as_a_stream_would_give_them(
     assert whole.number == number
     for name in streamed:
         for variable in streamed[name]:
-            same(streamed[name][variable][:], np.asarray(whole[name][variable]))
+            # Of another run: sums of atomics may differ in the last bit
+            there = np.asarray(streamed[name][variable][:])
+            assert states.same(there, np.asarray(whole[name][variable])), (name, variable)
         # Written to the same table
         assert len(gpurun.open_results(tmp_path / "r.zarr")[name].runs) == 2
 
