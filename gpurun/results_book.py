@@ -133,6 +133,14 @@ class Book:
             self._tables[key] = Table.open(self.disk, key, (self._last, end))
         return self._tables[key]
 
+    def repair(self) -> None:
+        """Take from every table what a killed writer did not commit of the last run."""
+        for folder in ("monitors", "values"):
+            for place in sorted((self.path / folder).iterdir()):
+                key = f"{folder}/{place.name}"
+                if place.is_dir() and Table.signature(self.disk, key) is not None:
+                    self.open_table(key)
+
     def close(self) -> None:
         """Forget the tables."""
         self.closed = True

@@ -124,6 +124,9 @@ class ResultsWriter:
             self._book.continue_after(count - 1, facts)
             if not facts["finished"]:
                 disk.remove_partial()
+                # Now, not when a table is next used: by then its rows may be taken for a later
+                # run's, or for the earlier one's own
+                self._book.repair()
         return count
 
     def __enter__(self) -> ResultsWriter:

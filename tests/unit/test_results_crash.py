@@ -179,7 +179,8 @@ def _story(path: Path) -> None:
     out.close()
 
 
-def test_a_kill_between_any_two_writes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("killed_again", [False, True])
+def test_a_kill_between_any_two_writes(tmp_path: Path, killed_again: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
         written = _killed_at(patch, 10**9, _KilledError())
         _story(tmp_path / "whole.zarr")
@@ -195,6 +196,12 @@ def test_a_kill_between_any_two_writes(tmp_path: Path) -> None:
             results = gpurun.open_results(path)
             before = [_rows(run) for run in results]
             describe_results(path)
+        if killed_again:
+            # By a writer that has only begun a run, which uses none of the tables
+            out = ResultsWriter(path, manifest=results_manifest(), recorders=RECORDERS, sync=False)
+            out.run()
+            out._lock.release()
+            before.append({})
         # A writer that comes after it overwrites what was not committed
         out = ResultsWriter(path, manifest=results_manifest(), recorders=RECORDERS, sync=False)
         with out, out.run() as run:
@@ -207,6 +214,8 @@ def test_a_kill_between_any_two_writes(tmp_path: Path) -> None:
         spikes = results["spikes"]
         assert len(spikes) == sum(rows.get("spikes", 0) for rows in before) + 77
         assert np.array_equal(spikes.v[-77:], spike_rows(0, 77)["v"])
+        lengths = [len(run["spikes"]) for run in results if "spikes" in run]
+        assert np.diff(spikes.offsets).tolist() == lengths
         values = results["cells.v"]
         assert values.runs.tolist() == [run.number for run in results if "cells.v" in run]
         assert np.array_equal(values, [run["cells.v"] for run in results if "cells.v" in run])
