@@ -105,10 +105,11 @@ def draw_receptive_fields(
         vmax=largest or 1.0,
     )
     if labels is not None:
-        colour = "black" if both_signs else "white"
+        colour, behind = ("black", "white") if both_signs else ("white", "black")
+        box = {"facecolor": behind, "alpha": 0.5, "pad": 0.5, "linewidth": 0}
         for (top, left), name in zip(corners, labels[arranged], strict=True):
             text = "–" if name == -1 else str(name)
-            axes.text(left, top, text, color=colour, fontsize=7, ha="left", va="top")
+            axes.text(left, top, text, color=colour, bbox=box, fontsize=7, va="top")
     axes.set_axis_off()
     if title:
         axes.set_title(title)

@@ -6,7 +6,6 @@ import sys
 
 import numpy as np
 import pytest
-import sklearn.metrics  # noqa: F401 - the first import takes longer than hypothesis allows a test
 from hypothesis import given
 from hypothesis import strategies as st
 
