@@ -101,7 +101,9 @@ def scaled(xp: Any, images: Any, full: float | None, dtype: str) -> Any:
 
 
 def intensities(xp: Any, images: Any, full: float | None, dtype: str = "float64") -> Any:
-    """The batch in shape (n, pixels) and `dtype`, checked to lie in 0 to 1.
+    """The batch in shape (n, pixels) and `dtype`, in 0 to 1.
+
+    What a rounding puts outside (a millionth) is put back.
 
     Parameters
     ----------
@@ -121,12 +123,14 @@ def intensities(xp: Any, images: Any, full: float | None, dtype: str = "float64"
     if certain == math.inf or (full is not None and full < certain):
         in_range(xp, result, 1.0, "are intensities from 0 to 1 (after division by full_scale); "
                  "set full_scale=, or put a Scale, Normalise or Contrast before")  # fmt: skip
+        result = xp.clip(result, 0.0, 1.0)
     return result
 
 
 def in_range(xp: Any, images: Any, high: float, wanted: str) -> None:
-    """Raise StimulusError unless all values lie in 0 to `high`; nan does not."""
-    if not images.shape[0] or bool(xp.all((images >= 0) & (images <= high))):
+    """Raise StimulusError unless all values lie in 0 to `high`, but for roundings; nan does not."""
+    slack = 1e-6 * high
+    if not images.shape[0] or bool(xp.all((images >= -slack) & (images <= high + slack))):
         return
     low, top = float(xp.min(images)), float(xp.max(images))
     raise StimulusError(f"'images' {wanted}. These reach from {low:g} to {top:g}.", name="images")

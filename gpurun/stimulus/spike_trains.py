@@ -141,7 +141,7 @@ class PoissonSpikes(Seeded):
         # The least interval between two spikes, in steps
         apart = max(1, math.ceil(self.refractory / self.dt - parameters.TOLERANCE))
         pixels.in_range(
-            xp, rates, (1.0 + 1e-9) / (apart * self.dt),
+            xp, rates, 1.0 / (apart * self.dt),
             f"are rates from 0 to {1 / (apart * self.dt):g} Hz, one spike in "
             + ("a time step" if apart == 1 else f"the refractory period of {apart} steps"),
         )  # fmt: skip
