@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gpurun.errors import DatasetError
-from gpurun.stimulus.source_conversion import check_labels
+from gpurun.stimulus.source_conversion import as_host_array, check_labels
 from gpurun.stimulus.source_items import Gathering
 from gpurun.stimulus.source_reading import check_indices, describe, take
 
@@ -54,7 +54,7 @@ class DatasetSource:
         self.count: int | None = len(dataset)
         if not self.count:
             raise DatasetError(f"The data set ({type(dataset).__name__}) has no items.", file=None)
-        self._gathering = Gathering(dataset[0], image, label)
+        self._gathering = self._gather_like(dataset[0], image, label)
         self.shape: tuple[int, ...] = self._gathering.shape
         self.dtype: np.dtype[Any] = self._gathering.dtype
         self._labels = self._known_labels()
@@ -88,14 +88,17 @@ class DatasetSource:
                 )
         return images, labels
 
+    def _gather_like(self, first: Any, image: Any, label: Any) -> Gathering:
+        return Gathering(first, image, label)
+
     def _known_labels(self) -> np.ndarray | None:
         form = self._gathering.format
         if form.label is None or callable(form.label):
             return None
-        found = _column(self._dataset, form.label)
-        if found is None:
-            return None
         try:
+            found = _column(self._dataset, form.label)
+            if found is None:
+                return None
             labels = check_labels(found, int(self.count or 0))
         except DatasetError:
             return None  # of another kind: boxes, several for each image
@@ -114,7 +117,9 @@ def _column(dataset: Any, key: Any) -> Any:
     if hasattr(dataset, "indices") and hasattr(dataset, "dataset"):
         # A subset, as PyTorch has them
         whole = _column(dataset.dataset, key)
-        return None if whole is None else np.asarray(whole)[np.asarray(dataset.indices)]
+        if whole is None:
+            return None
+        return as_host_array(whole, "labels")[as_host_array(dataset.indices, "indices")]
     for owner in (dataset, getattr(dataset, "transforms", None)):
         if getattr(owner, "target_transform", None) is not None:
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -157,6 +157,8 @@ class Gathering:
         Item that all others have to be like.
     image, label : key, position or callable, optional
         See `ItemFormat`.
+    convert : callable, optional
+        Makes an array of an image as it is in an item and what to call it in messages.
 
     Attributes
     ----------
@@ -167,10 +169,17 @@ class Gathering:
         None: there are no labels.
     """
 
-    def __init__(self, first: Any, image: Any = None, label: Any = None) -> None:
+    def __init__(
+        self,
+        first: Any,
+        image: Any = None,
+        label: Any = None,
+        convert: Callable[[Any, str], np.ndarray] = pixels_of,
+    ) -> None:
+        self._convert = convert
         self.format = ItemFormat.of(first, image, label)
         found, label = self.format.split(first, "Item 0")
-        pixels = pixels_of(found, "Item 0")
+        pixels = convert(found, "Item 0")
         self.shape = pixels.shape
         self.dtype = pixels.dtype.newbyteorder("=")
         self.first_label = None if label is None else label_of(label, "item 0")
@@ -188,7 +197,7 @@ class Gathering:
         labels: list[Any] = []
         for place, (item, number) in enumerate(zip(items, numbers, strict=True)):
             found, label = self.format.split(item, f"Item {number}")
-            pixels = pixels_of(found, f"Item {number}")
+            pixels = self._convert(found, f"Item {number}")
             if pixels.shape != self.shape or pixels.dtype.newbyteorder("=") != self.dtype:
                 raise DatasetError(
                     f"Image {number} is of {pixels.dtype} with the shape {pixels.shape}, but image "

@@ -8,7 +8,7 @@ from typing import Any
 
 from gpurun.errors import DatasetError
 
-_IMAGES = ("images", "image", "img", "x", "data", "pixel_values")
+_IMAGES = ("images", "image", "img", "x", "data", "pixel_values", "events")
 _LABELS = ("labels", "label", "y", "targets", "target")
 
 

@@ -128,9 +128,11 @@ def test_what_is_no_data_set_is_refused(images: Any, labels: Any, message: str) 
 
 
 def test_labels_in_a_column_and_labels_of_text_are_taken() -> None:
-    assert ArraySource(IMAGES, LABELS[:, None]).read([2])[1].tolist() == [2]  # type: ignore[union-attr]
+    _, labels = ArraySource(IMAGES, LABELS[:, None]).read([2])
+    assert labels is not None and labels.tolist() == [2]
     names = [f"class {n}" for n in range(9)]
-    assert ArraySource(IMAGES, names).read([3, 1])[1].tolist() == ["class 3", "class 1"]  # type: ignore[union-attr]
+    _, labels = ArraySource(IMAGES, names).read([3, 1])
+    assert labels is not None and labels.tolist() == ["class 3", "class 1"]
 
 
 def test_a_host_array_is_not_copied() -> None:

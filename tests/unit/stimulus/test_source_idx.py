@@ -96,7 +96,7 @@ def test_malformed_files_are_refused(
     path.write_bytes(gzip.compress(content) if packed else content)
     with pytest.raises(DatasetError, match=message) as caught:
         IdxSource(path)
-    assert caught.value.file == str(path)
+    assert caught.value.fields["file"] == str(path)
     assert str(path) in str(caught.value)
 
 
@@ -177,7 +177,7 @@ def test_labels_have_to_fit(tmp_path: Path) -> None:
     write_idx(labels, np.arange(5, dtype=np.uint8))
     with pytest.raises(DatasetError, match="6 images, but 5 labels") as caught:
         IdxSource(images, labels)
-    assert caught.value.file == str(labels)
+    assert caught.value.fields["file"] == str(labels)
     with pytest.raises(DatasetError, match="one number for each image"):
         IdxSource(images, images)
 
@@ -231,7 +231,9 @@ def test_damaged_files_are_right_or_refused(
 
 
 @FUZZ
-@given(st.lists(st.integers(0, 2**32 - 1) | st.integers(0, 3), max_size=6), st.sampled_from("\x08\x0e"))
+@given(
+    st.lists(st.integers(0, 2**32 - 1) | st.integers(0, 3), max_size=6), st.sampled_from("\x08\x0e")
+)
 def test_random_headers_are_right_or_refused(scratch: Path, axes: list[int], code: str) -> None:
     header = struct.pack(f">4B{len(axes)}I", 0, 0, ord(code), len(axes), *axes)
     _right_or_refused(scratch / "header", header + bytes(24))

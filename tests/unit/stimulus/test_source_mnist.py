@@ -46,7 +46,7 @@ def test_what_was_looked_for_is_listed(tmp_path: Path) -> None:
         mnist(tmp_path, "test")
     for name in ("t10k-images-idx3-ubyte", "t10k-images.idx3-ubyte.gz", "MNIST/raw", "Download"):
         assert name in str(caught.value)
-    assert caught.value.file == str(tmp_path)
+    assert caught.value.fields["file"] == str(tmp_path)
     _write(tmp_path, "train-images-idx3-ubyte", 2)
     with pytest.raises(DatasetError, match="but none of train-labels-idx1-ubyte,"):
         mnist(tmp_path)
@@ -55,4 +55,4 @@ def test_what_was_looked_for_is_listed(tmp_path: Path) -> None:
 def test_other_parts_are_refused(tmp_path: Path) -> None:
     with pytest.raises(StimulusError, match="'train' or 'test', not 'valid'") as caught:
         mnist(tmp_path, "valid")
-    assert caught.value.name == "part"
+    assert caught.value.fields["name"] == "part"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def test_images_are_those_at_the_indices(
     images, labels = source.read(np.array(indices, np.int64))
     assert np.array_equal(images, IMAGES[indices])
     assert np.array_equal(labels, LABELS[indices])
-    assert images.dtype == source.dtype and images.dtype.isnative and labels.dtype.isnative
+    assert images.dtype == source.dtype and images.dtype.isnative
     assert images.shape == (len(indices), *source.shape)
 
 
@@ -110,7 +111,7 @@ def test_sources_are_what_streams_expect(sources: dict[str, Any], kind: str) -> 
     if kind == "dataset":
         assert source.labels is None
     else:
-        assert np.array_equal(source.labels, LABELS) and source.labels.dtype.isnative
+        assert np.array_equal(source.labels, LABELS) and np.asarray(source.labels).dtype.isnative
     assert f"12 images of {source.dtype.name}, shape (5, 4), with labels" in repr(source)
 
 
@@ -148,7 +149,7 @@ def test_an_index_out_of_range_is_named() -> None:
 @given(st.lists(st.integers(0, 6), max_size=6))
 def test_consecutive_indices_are_a_slice_and_others_are_none(indices: list[int]) -> None:
     piece = consecutive(np.array(indices, np.int64))
-    follows = all(b - a == 1 for a, b in zip(indices, indices[1:], strict=False))
+    follows = all(b - a == 1 for a, b in pairwise(indices))
     assert (piece is not None) == follows
     if piece is not None:
         assert list(range(7))[piece] == indices
