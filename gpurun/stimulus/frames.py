@@ -64,7 +64,13 @@ class Frames:
         for name, low in (("repeat", 1), ("before", 0), ("after", 0)):
             value = getattr(self, name)
             if self.dt is None:
-                parameters.set_field(self, name, _steps(name, value, low))
+                if getattr(value, "dim", None) is not None or isinstance(value, float):
+                    raise StimulusError(
+                        f"'{name}' is a number of time steps, not {value!r}. For a time give the "
+                        "time step dt=, too.",
+                        name=name,
+                    )
+                parameters.set_field(self, name, parameters.integer(name, value, low=low))
             else:
                 parameters.set_field(self, name, parameters.seconds(name, value, zero=not low))
                 self._count(name)
@@ -98,16 +104,3 @@ class Frames:
             # Every repeat-th step, from the k-th on, without a copy of what is repeated
             out[:, before + k : before + shown : repeat, :] = values
         return out
-
-
-def _steps(name: str, value: Any, low: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        try:
-            value = value.__index__()
-        except (AttributeError, TypeError):
-            raise StimulusError(
-                f"'{name}' is a number of time steps, not {value!r}. For a time give the time "
-                "step dt=, too.",
-                name=name,
-            ) from None
-    return parameters.integer(name, value, low=low)
