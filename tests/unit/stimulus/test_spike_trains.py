@@ -9,6 +9,7 @@ import pytest
 from brian2.units import Hz, ms
 
 from gpurun.errors import StimulusError, UnitMismatchError
+from gpurun.stimulus import philox
 from gpurun.stimulus.spike_trains import BernoulliSpikes, PoissonSpikes
 
 #: Standard deviations; beyond them by chance once in 1.7 million.
@@ -40,6 +41,26 @@ def test_certainties_are_exact() -> None:
     np.testing.assert_array_equal(spikes, np.repeat(intensity[:, None, :], 200, axis=1))
     spikes = BernoulliSpikes(200)(intensity.astype(bool))
     np.testing.assert_array_equal(spikes, np.repeat(intensity[:, None, :], 200, axis=1))
+
+
+@pytest.mark.parametrize("drawn", [0, 2**64 - 1])
+def test_the_least_and_the_greatest_draw(monkeypatch: pytest.MonkeyPatch, drawn: int) -> None:
+    monkeypatch.setattr(
+        philox, "words", lambda xp, key, start, count: np.full(count, drawn, np.uint64)
+    )
+    p = np.array([[0.0, 2.0**-32, 0.5, 1 - 2.0**-32, 1.0]])
+    expected = [False, True, True, True, True] if drawn == 0 else [False] * 4 + [True]
+    assert BernoulliSpikes(1)(p)[0, 0].tolist() == expected
+
+
+def test_the_equilibrium_is_drawn_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = []
+    words = philox.words
+    monkeypatch.setattr(
+        philox, "words", lambda xp, key, *where: (keys.append(key), words(xp, key, *where))[1]
+    )
+    PoissonSpikes(0.01, 1e-3, refractory=3e-3)(np.ones((1, 2)))
+    assert len(keys) == len(set(keys)) == 2
 
 
 def test_bernoulli_takes_a_probability() -> None:
