@@ -123,8 +123,14 @@ def intensities(xp: Any, images: Any, full: float | None, dtype: str = "float64"
     if certain == math.inf or (full is not None and full < certain):
         in_range(xp, result, 1.0, "are intensities from 0 to 1 (after division by full_scale); "
                  "set full_scale=, or put a Scale, Normalise or Contrast before")  # fmt: skip
-        result = xp.clip(result, 0.0, 1.0)
+        result = limited(xp, result, 0.0, 1.0)
     return result
+
+
+def limited(xp: Any, values: Any, low: float, high: float) -> Any:
+    """Floats between `low` and `high`; nan stays."""
+    # `clip` of array-api-compat uses masks, for which it waits for the card
+    return xp.minimum(xp.maximum(values, low), high)
 
 
 def in_range(xp: Any, images: Any, high: float, wanted: str) -> None:

@@ -88,5 +88,4 @@ class DifferenceOfGaussians:
         difference = xp.permute_dims(narrow - wide, undo)
         if not self.on_off:
             return difference
-        zero = xp.zeros_like(difference)
-        return xp.stack([xp.maximum(difference, zero), xp.maximum(-difference, zero)], axis=1)
+        return xp.stack([xp.maximum(difference, 0.0), xp.maximum(-difference, 0.0)], axis=1)

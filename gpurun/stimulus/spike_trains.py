@@ -18,7 +18,7 @@ def _drawn(xp: Any, draws: Draws, first: int, probability: Any, steps: int) -> A
     n, count = probability.shape
     out = xp.empty((n, steps, count), dtype=xp.bool)
     scaled = xp.round(probability * _RESOLUTION)
-    thresholds = xp.astype(xp.clip(scaled, 0.0, _RESOLUTION - 1.0), xp.uint32)
+    thresholds = xp.astype(xp.minimum(scaled, _RESOLUTION - 1.0), xp.uint32)
     for images, times, numbers in draws.pieces(xp, first, n, steps, count):
         out[images, times] = numbers < thresholds[images][:, None, :]
     certain = scaled >= _RESOLUTION
@@ -145,10 +145,10 @@ class PoissonSpikes(Seeded):
             f"are rates from 0 to {1 / (apart * self.dt):g} Hz, one spike in "
             + ("a time step" if apart == 1 else f"the refractory period of {apart} steps"),
         )  # fmt: skip
-        p = xp.clip(rates * self.dt, 0.0, 1.0 / apart)
+        p = pixels.limited(xp, rates * self.dt, 0.0, 1.0 / apart)
         if apart == 1:
             return _drawn(xp, self.draws(), first, p, self.steps)
-        q = xp.clip(p / (1.0 - p * (apart - 1)), 0.0, 1.0)
+        q = xp.minimum(p / (1.0 - p * (apart - 1)), 1.0)
         spikes = _drawn(xp, self.draws(), first, q, self.steps)
         ready = self._ready(xp, first, p, apart)
         for step in range(self.steps):
@@ -168,4 +168,4 @@ class PoissonSpikes(Seeded):
         blocked = drawn < p * (apart - 1)
         ago = xp.floor(drawn / xp.where(blocked, p, xp.ones_like(p))) + 1.0
         left = xp.where(blocked, apart - ago, xp.zeros_like(p))
-        return xp.astype(xp.clip(left, 0.0, float(apart)), xp.int32)
+        return xp.astype(pixels.limited(xp, left, 0.0, apart), xp.int32)

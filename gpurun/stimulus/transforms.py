@@ -83,23 +83,26 @@ class Normalise:
         """Images of shape (n, ...) to floats of the same shape: float32 stays, others float64."""
         xp, images = pixels.batch(images)
         values = pixels.flat(xp, pixels.floats(xp, images))
-        if self.to == "standard":
-            # Exactly 0 for a uniform image, whatever the rounding of its mean
-            values = values - values[:, :1]
         # First by the maximum: squares and sums of large numbers would overflow
-        values = _divided(xp, values, xp.max(xp.abs(values), axis=1, keepdims=True))
+        values = _by_maximum(xp, values)
         if self.to == "sum":
             values = _divided(xp, values, xp.sum(xp.abs(values), axis=1, keepdims=True))
-        elif self.to != "maximum":
-            if self.to == "standard":
-                values = values - xp.mean(values, axis=1, keepdims=True)
+        elif self.to == "l2":
             squares = xp.sum(values * values, axis=1, keepdims=True)
-            if self.to == "standard":
-                squares = squares / values.shape[1]
             values = _divided(xp, values, xp.sqrt(squares))
+        elif self.to == "standard":
+            # What is common to all pixels is taken off exactly, which a rounded mean is not
+            values = _by_maximum(xp, values - values[:, :1])
+            values = values - xp.mean(values, axis=1, keepdims=True)
+            variance = xp.mean(values * values, axis=1, keepdims=True)
+            values = _divided(xp, values, xp.sqrt(variance))
         if self.value != 1.0:
             values = values * self.value
         return xp.reshape(values, images.shape)
+
+
+def _by_maximum(xp: Any, values: Any) -> Any:
+    return _divided(xp, values, xp.max(xp.abs(values), axis=1, keepdims=True))
 
 
 def _divided(xp: Any, values: Any, measure: Any) -> Any:
@@ -149,7 +152,7 @@ class Contrast:
             values = values * self.gain
         if self.offset:
             values = values + self.offset
-        return values if self.clip is None else xp.clip(values, *self.clip)
+        return values if self.clip is None else pixels.limited(xp, values, *self.clip)
 
 
 def _limits(clip: Any) -> tuple[float, float]:

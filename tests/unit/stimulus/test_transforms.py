@@ -75,7 +75,15 @@ def test_normalise_keeps_float32_and_takes_integers() -> None:
     np.testing.assert_array_equal(
         Normalise("sum", 100)(np.array([[1, 3], [0, 0]], np.uint8)), [[25, 75], [0, 0]]
     )
-    assert Normalise("standard")(np.full((1, 3), 0.1))[0].tolist() == [0, 0, 0]
+
+
+def test_standard_deviations_of_what_hardly_varies_or_varies_greatly() -> None:
+    standard = Normalise("standard")
+    assert not standard(np.full((1, 3), 0.1)).any()
+    np.testing.assert_allclose(
+        standard(np.array([[1.0, 1.0, 1.0 + 2**-52]])), [[-(0.5**0.5), -(0.5**0.5), 2**0.5]]
+    )
+    np.testing.assert_allclose(standard(np.array([[-1.7e308, 1.7e308]])), [[-1, 1]])
 
 
 def test_contrast() -> None:
