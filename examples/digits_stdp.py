@@ -8,7 +8,7 @@ and firing thresholds are carried from image to image. Labels are used only afte
 name what each neuron has learnt to respond to; then the network is tested on images that
 it has never seen.
 
-The model is compiled once and stays in memory: every image is one `session.run`.
+The model is compiled once and stays in memory: every image is one run of a session.
 docs/digits.md explains the model and lists the accuracies it reaches.
 """
 
@@ -32,11 +32,12 @@ from brian2 import (
 )
 
 import gpurun
+from gpurun import readout
 from gpurun.config import settings
 from gpurun.datasets import digits
+from gpurun.stimulus import Rates, StimulusStream
 
 PIXELS = 64
-CLASSES = 10
 
 # -- the model ---------------------------------------------------------------
 
@@ -117,158 +118,70 @@ def describe_network(neurons):
 
 # -- showing images ----------------------------------------------------------
 
-
-class Learner:
-    """The network's memory, and how it is shown an image."""
-
-    total_rate = 2400.0  # Hz, over all pixels: a thin digit is as bright as a fat one
-    fewest_spikes = 5  # an image that makes fewer is shown again ...
-    boost = 0.5  # ... stronger each time by this much ...
-    most_repeats = 6  # ... but not for ever
-    weight_sum = 7.0  # of each neuron's synapses
-    theta_rise = 3e-3  # volt
-
-    def __init__(self, session, neurons, presentations, seed):
-        self.session = session
-        self.neurons = neurons
-        # The thresholds shall end where they are useful, however long the training is, and
-        # the more neurons there are, the fewer images each of them wins.
-        self.theta_plus = self.theta_rise * neurons / presentations
-        self.weights = np.random.default_rng([seed, 2]).uniform(0.2, 0.8, (PIXELS, neurons))
-        self.normalise()
-        self.seed = seed
-        self.repeats = 0
-
-    def normalise(self):
-        """Give all neurons the same sum of weights, for a fair competition."""
-        self.weights *= self.weight_sum / self.weights.sum(axis=0)
-
-    def show(self, image, *, learn):
-        """Present an image, and again while it is too faint; spikes of each neuron."""
-        rates = self.total_rate * image.ravel() / image.sum()
-        for repeat in range(self.most_repeats + 1):
-            # Thresholds stay in the session. Weights are normalised here, and handed over.
-            result = self.session.run(
-                {
-                    "pixels.rates": rates * (1 + self.boost * repeat),
-                    "feed.w": self.weights.ravel(),
-                    "excitatory.theta_plus": self.theta_plus,
-                    "excitatory.learning": float(learn),
-                },
-                carry=["excitatory.theta"],
-                record=["spikes.count", "feed.w"],
-                seed=self.seed,
-            )
-            self.seed = None  # the first run starts the random stream, the rest go on with it
-            if learn:
-                self.weights = result["feed.w"].reshape(PIXELS, self.neurons)
-                self.normalise()
-            counts = result["spikes.count"]
-            if counts.sum() >= self.fewest_spikes:
-                break
-            self.repeats += 1
-        return counts
+TOTAL_RATE = 2400 * Hz  # over all pixels: a thin digit is as bright as a fat one
+FEWEST_SPIKES = 5  # an image that makes fewer is shown again, stronger each time, ...
+MOST_ATTEMPTS = 7  # ... but not for ever
+SAME_SUM = gpurun.NormaliseWeights(7.0)  # of each neuron's weights, for a fair competition
+THETA_RISE = 3e-3  # volt
 
 
-# -- reading the answers -----------------------------------------------------
+def show(session, images, labels, *, theta_plus=0.0, seed=None, **options):
+    """Present images one after the other; gives what the network makes of each.
 
-
-def name_neurons(responses, labels):
-    """Name each neuron after the digit to which it fired most; -1 if it never fired.
-
-    `responses` are spike counts, one row per image.
+    The network learns if spikes raise thresholds. Thresholds and weights stay in the session.
     """
-    mean = np.array([responses[labels == digit].mean(axis=0) for digit in np.unique(labels)])
-    names = np.unique(labels)[mean.argmax(axis=0)]
-    return np.where(responses.any(axis=0), names, -1)
+    learns = theta_plus > 0
+    return gpurun.present(
+        session,
+        StimulusStream((images, labels), Rates(total=TOTAL_RATE), **options),
+        target="pixels.rates",
+        overrides={"excitatory.learning": float(learns), "excitatory.theta_plus": theta_plus},
+        before={"feed.w": SAME_SUM} if learns else None,
+        carry=["feed.w", "excitatory.theta"],
+        record=["spikes.count"],
+        until=lambda result: result["spikes.count"].sum() >= FEWEST_SPIKES,
+        attempts=MOST_ATTEMPTS,
+        boost=0.5,
+        seed=seed,
+    )
 
 
-def classify(responses, names):
-    """The digit whose neurons fired most, on average, for each row of `responses`."""
-    votes = np.full((len(responses), CLASSES), -1.0)
-    for digit in np.unique(names[names >= 0]):
-        votes[:, digit] = responses[:, names == digit].mean(axis=1)
-    return votes.argmax(axis=1)
-
-
-def train(learner, images, labels, report_every):
-    """Show the images once each, and print how well the last ones were recognised."""
-    responses = np.zeros((len(images), learner.neurons), dtype=int)
-    names = None
-    for shown, image in enumerate(images, start=1):
-        responses[shown - 1] = learner.show(image, learn=True)
-        if shown % report_every == 0:
-            block = slice(shown - report_every, shown)
-            if names is None:
+def train(session, images, labels, options):
+    """Show the images, and print how well the last ones were recognised."""
+    # The thresholds shall end where they are useful, however long the training is, and the more
+    # neurons there are, the fewer images each of them wins.
+    theta_plus = THETA_RISE * options.neurons / (len(images) * options.passes)
+    weights = np.random.default_rng([options.seed, 2]).uniform(0.2, 0.8, PIXELS * options.neurons)
+    session.write({"feed.w": weights})
+    report_every = 100 if options.quick else 250
+    shown = show(session, images, labels, theta_plus=theta_plus, seed=options.seed,
+                 epochs=options.passes, shuffle=options.seed)  # fmt: skip
+    assignment, counts, truth, repeats = None, [], [], 0
+    for one in shown:
+        counts.append(one.result["spikes.count"])
+        truth.append(one.label)
+        repeats += one.attempts - 1
+        if one.done % report_every == 0:
+            if assignment is None:
                 accuracy = "neurons get their first names"
             else:
-                right = classify(responses[block], names) == labels[block]
-                accuracy = f"running accuracy {right.mean():6.1%}"
-            # The next block is read with names from this one, so never with its own labels.
-            names = name_neurons(responses[block], labels[block])
-            spikes = responses[block].sum(axis=1).mean()
+                right = readout.accuracy(truth, readout.predict(counts, assignment))
+                accuracy = f"running accuracy {right:6.1%}"
+            spikes = np.sum(counts) / len(counts)
             print(
-                f"image {shown:5d} of {len(images)}: {accuracy}, {spikes:4.1f} spikes per image, "
-                f"{learner.repeats} shown again",
+                f"image {one.done:5d} of {shown.total}: {accuracy}, {spikes:4.1f} spikes per "
+                f"image, {repeats} shown again",
                 flush=True,
             )
+            # The next block is read with names from this one, so never with its own labels.
+            assignment = readout.assign_labels(counts, truth)
+            counts, truth = [], []
+    SAME_SUM.apply(session, "feed.w")
 
 
-def respond(learner, images):
+def respond(session, images, labels):
     """Spike counts for each image, with plasticity off."""
-    return np.array([learner.show(image, learn=False) for image in images])
-
-
-def confusions(truth, guesses):
-    """How often each digit (row) was taken for each digit (column)."""
-    table = np.zeros((CLASSES, CLASSES), dtype=int)
-    np.add.at(table, (truth, guesses), 1)
-    return table
-
-
-# -- pictures ----------------------------------------------------------------
-
-
-def draw_fields(path, weights, names):
-    """The weights of each neuron as an image of 8x8 pixels, sorted by name."""
-    from matplotlib.figure import Figure
-
-    order = np.argsort(np.where(names < 0, CLASSES, names), kind="stable")
-    columns = int(np.ceil(np.sqrt(1.6 * len(order))))
-    rows = -(-len(order) // columns)
-    mosaic = np.full((rows * 9 + 1, columns * 9 + 1), np.nan)
-    figure = Figure(figsize=(columns * 0.45 + 1, rows * 0.45 + 0.3), layout="constrained")
-    axes = figure.add_subplot()
-    for place, neuron in enumerate(order):
-        top, left = place // columns * 9 + 1, place % columns * 9 + 1
-        mosaic[top : top + 8, left : left + 8] = weights[:, neuron].reshape(8, 8)
-        name = "–" if names[neuron] < 0 else str(names[neuron])
-        axes.text(left, top, name, color="white", fontsize=7, ha="left", va="top")
-    shown = axes.imshow(mosaic, cmap="inferno", vmin=0)
-    axes.set_axis_off()
-    axes.set_title("What each neuron has learnt to look for, with the digit it stands for")
-    figure.colorbar(shown, ax=axes, label="synaptic weight", shrink=0.7, pad=0.01)
-    figure.savefig(path, dpi=120)
-
-
-def draw_confusions(path, table):
-    """The table of confusions, with its numbers."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5.5, 5), layout="constrained")
-    axes = figure.add_subplot()
-    axes.imshow(table, cmap="Blues")
-    for truth, guess in np.argwhere(table > 0):
-        dark = table[truth, guess] > 0.5 * table.max()
-        axes.text(
-            guess, truth, table[truth, guess], ha="center", va="center", color="wk"[int(not dark)]
-        )
-    axes.set_xticks(range(CLASSES))
-    axes.set_yticks(range(CLASSES))
-    axes.set_xlabel("the network's answer")
-    axes.set_ylabel("the digit shown")
-    axes.set_title(f"{np.trace(table)} of {table.sum()} held-out images recognised")
-    figure.savefig(path, dpi=120)
+    return [one.result["spikes.count"] for one in show(session, images, labels)]
 
 
 # -- the whole job -----------------------------------------------------------
@@ -309,27 +222,21 @@ def split(options):
 
 def save(options, weights, theta, names, truth, guesses):
     """Write what was learnt, and draw it."""
-    table = confusions(truth, guesses)
     options.output.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(
-        options.output / "weights.npz",
-        weights=weights,
-        theta=theta,
-        names=names,
-        truth=truth,
-        guesses=guesses,
-        confusions=table,
-        seed=options.seed,
-    )
+    weights = weights.reshape(PIXELS, options.neurons)
+    arrays = {"weights": weights, "theta": theta, "names": names, "truth": truth,
+              "guesses": guesses, "seed": options.seed}  # fmt: skip
+    np.savez_compressed(options.output / "weights.npz", **arrays)
     written = ["weights.npz"]
     try:
-        draw_fields(options.output / "receptive_fields.png", weights, names)
-        draw_confusions(options.output / "confusion_matrix.png", table)
+        readout.draw_receptive_fields(
+            weights, (8, 8), names, path=options.output / "receptive_fields.png"
+        )
+        table = readout.confusion_matrix(truth, guesses, range(10))
+        readout.draw_confusions(table, path=options.output / "confusion_matrix.png")
         written += ["receptive_fields.png", "confusion_matrix.png"]
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != "matplotlib":
-            raise
-        print("No pictures: matplotlib is not installed (pip install matplotlib).")
+    except gpurun.errors.NotSupportedError as error:
+        print(f"No pictures: {error}")
     print(f"Written to {options.output}: {', '.join(written)}")
 
 
@@ -340,28 +247,24 @@ def main():
     describe_network(options.neurons)
     model = gpurun.build()
     built = time.perf_counter()
-
-    orders = np.random.default_rng([options.seed, 1])
-    order = np.concatenate([orders.permutation(len(images)) for _ in range(options.passes)])
     print(
         f"{options.neurons} neurons learn from {len(images)} images, each shown "
         f"{options.passes} time{'s' if options.passes > 1 else ''}; {len(test_images)} are held out"
     )
     with model.session(device=settings().device) as session:
-        learner = Learner(session, options.neurons, len(order), options.seed)
-        train(learner, images[order], labels[order], report_every=100 if options.quick else 250)
+        train(session, images, labels, options)
         # Weights have changed since most images were seen: names need fresh answers.
         print("naming the neurons, then testing", flush=True)
-        names = name_neurons(respond(learner, images), labels)
-        guesses = classify(respond(learner, test_images), names)
-        theta = session.read("excitatory.theta")
+        assignment = readout.assign_labels(respond(session, images, labels), labels)
+        guesses = readout.predict(respond(session, test_images, test_labels), assignment)
+        weights, theta = session.read("feed.w"), session.read("excitatory.theta")
 
     right = int((guesses == test_labels).sum())
     print(
         f"Held-out accuracy: {right / len(test_labels):.1%} ({right} of {len(test_labels)}, "
         f"seed {options.seed}; chance is 10%)"
     )
-    save(options, learner.weights, theta, names, test_labels, guesses)
+    save(options, weights, theta, assignment.names, test_labels, guesses)
     ended = time.perf_counter()
     print(f"{ended - began:.0f} s in total, of which {built - began:.0f} s for building the model")
 

@@ -29,6 +29,8 @@ from gpurun.results import MonitorRecord, RunResult
 from gpurun.session import Session
 
 if TYPE_CHECKING:
+    from gpurun import datasets, loop, readout, stimulus
+    from gpurun.loop import NormaliseWeights, present
     from gpurun.results_reader import Results
 
 __version__ = metadata.version("gpurun")
@@ -36,11 +38,17 @@ __all__ = [
     "GpurunError",
     "Model",
     "MonitorRecord",
+    "NormaliseWeights",
     "RunResult",
     "Session",
     "__version__",
     "build",
+    "datasets",
+    "loop",
     "open_results",
+    "present",
+    "readout",
+    "stimulus",
 ]
 
 del _build_module, _session_module
@@ -92,11 +100,18 @@ def open_results(path: str | os.PathLike[str]) -> Results:
     return results_reader.Results(path)
 
 
-def __getattr__(name: str) -> Any:
-    if name == "datasets":
-        from importlib import import_module
+# Imported when they are first used: most scripts need none of them
+_MODULES = ("datasets", "loop", "readout", "stimulus")
+_FROM = {"NormaliseWeights": "gpurun.loop", "present": "gpurun.loop"}
 
-        return import_module("gpurun.datasets")
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name in _MODULES:
+        return import_module(f"gpurun.{name}")
+    if name in _FROM:
+        return getattr(import_module(_FROM[name]), name)
     raise AttributeError(f"module 'gpurun' has no attribute {name!r}")
 
 

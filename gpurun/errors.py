@@ -208,5 +208,12 @@ class DatasetError(GpurunError, ValueError):
     """A data set's file is damaged or of another format. Fields: ``file``."""
 
 
+class StimulusError(GpurunError, ValueError):
+    """A transform, an encoder or a stream of stimuli was given something unusable.
+
+    Fields: ``name`` (of the parameter or part).
+    """
+
+
 class ScriptError(GpurunError, RuntimeError):
     """The script given to the ``gpurun`` command cannot be run."""

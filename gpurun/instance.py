@@ -7,15 +7,17 @@ run, and where to read values; it checks nothing (`Session` does).
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import secrets
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gpurun.arrays import DeviceArray, require_cupy
+from gpurun.arrays import DeviceArray, DeviceSource, require_cupy
 from gpurun.errors import SessionError
 from gpurun.library import HOST_ONLY, Library, RunInfo
 from gpurun.model import Data, Model
@@ -25,6 +27,35 @@ from gpurun.overrides import Write
 def _raw(dtype: np.dtype) -> np.dtype:
     """The dtype as it lies in memory: Brian keeps booleans as one byte."""
     return np.dtype(np.uint8) if dtype.kind == "b" else dtype
+
+
+# CUDA's own name for the stream that CuPy uses unless told otherwise
+_LEGACY_STREAM = 1
+
+
+@dataclass(frozen=True)
+class Lent:
+    """A variable in its own memory, to be changed there.
+
+    Attributes
+    ----------
+    array : ndarray or cupy.ndarray
+        Shape (n,).
+    source : DeviceSource or None
+        The same on a card.
+    """
+
+    array: Any
+    source: DeviceSource | None
+
+    @property
+    def on_card(self) -> bool:
+        """Whether it is in a card's memory."""
+        return self.source is not None
+
+    def copy_on_host(self) -> np.ndarray:
+        """The elements now."""
+        return np.array(self.array.get() if self.on_card else self.array)
 
 
 class Instance:
@@ -368,6 +399,27 @@ class Instance:
         elif info.kind == "static":
             array.shape = tuple(info.shape)
         return array
+
+    def lend(self, number: int) -> Lent:
+        """The elements of a variable where they are; `changed_in_place` has to follow a change."""
+        there = self.device_view(number) if self.model.manifest.backend == "cuda" else None
+        if there is None:
+            info = self.model.manifest.variables[number]
+            array = self._read(number, info.kind, info.numpy_dtype, view=True)
+            return Lent(array.reshape(-1), None)
+        array = there.to_cupy(self.device, copy=False).reshape(-1)
+        address = int(there.__cuda_array_interface__["data"][0] or 0)
+        return Lent(array, DeviceSource(address, array.size, array.dtype, None, array))
+
+    def changed_in_place(self, number: int, lent: Lent) -> None:
+        """What `lend` has given was changed."""
+        # Written onto itself: nothing is copied, and the library learns that it has changed
+        if lent.source is None:
+            self.library.write(number, 0, lent.array)
+            return
+        stream = int(require_cupy("Changing an array on a card").cuda.get_current_stream().ptr)
+        source = dataclasses.replace(lent.source, stream=stream or _LEGACY_STREAM)
+        self.library.write_device(number, 0, source)
 
     def read_on_device(self, number: int, *, view: bool = False) -> Any:
         """What `read` gives, as a CuPy array."""

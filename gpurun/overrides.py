@@ -132,6 +132,8 @@ def resolve(manifest: Manifest, key: Any, resolver: Resolver | None) -> Target:
     ------
     UnknownVariableError, AmbiguousVariableError
     """
+    if isinstance(key, Target):
+        return key
     if isinstance(key, str):
         return _resolve_name(manifest, key)
     if resolver is not None:

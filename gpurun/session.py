@@ -40,7 +40,7 @@ from gpurun.process import Interruptible, peak_memory
 from gpurun.reporting import Progress, Reporter
 from gpurun.results import MonitorRecord, RunResult
 from gpurun.results_schema import origin_of
-from gpurun.session_stream import StreamingSession
+from gpurun.session_write import WritableSession
 from gpurun.streams import Streams
 from gpurun.values import check_seed
 
@@ -108,7 +108,7 @@ class _Reader(NamedTuple):
     view: bool
 
 
-class Session(StreamingSession):
+class Session(WritableSession):
     """One resident instance of a `Model`, opened from the frozen set-up.
 
     Sessions of one model share nothing and run side by side in threads. A session itself

@@ -55,6 +55,8 @@ def _isolate_environment() -> Path | None:
     kept = os.environ.get("GPURUN_TEST_CACHE_DIR")
     directory = Path(kept).resolve() if kept else Path(tempfile.mkdtemp(prefix="gpurun-tests-"))
     os.environ["GPURUN_CACHE_DIR"] = str(directory)
+    # For the workers of pytest-xdist, which share it
+    os.environ["GPURUN_TEST_CACHE_DIR"] = str(directory)
     return None if kept else directory
 
 

@@ -429,6 +429,46 @@ def counting() -> SimpleNamespace:
     return _objects(locals())
 
 
+def learner() -> SimpleNamespace:
+    """Record a small network that learns from images of 12 pixels, and one that sees films."""
+    new_script()
+    film = TimedArray(np.zeros((4, 6)), dt=2 * ms, name="film")
+    pixels = PoissonGroup(12, rates=np.zeros(12) * Hz, name="pixels")
+    cells = NeuronGroup(
+        6,
+        """
+        dv/dt = (film(t, i) - v)/(10*ms) : 1
+        dtheta/dt = -theta/(1*second) : 1
+        rest : volt
+        """,
+        threshold="v > 1 + theta",
+        reset="v = 0; theta += 0.05",
+        method="euler",
+        name="cells",
+    )
+    feed = Synapses(
+        pixels,
+        cells,
+        "w : 1\ndx/dt = -x/(20*ms) : 1 (event-driven)",
+        on_pre="v_post += 0.5*w; x = 1",
+        on_post="w = clip(w + 0.05*(x - 0.3), 0, 1)",
+        name="feed",
+    )
+    feed.connect()
+    feed.w = "0.2 + 0.5*rand()"
+    side = Synapses(cells, cells, "g : 1\nstrength : volt", on_pre="v_post -= g", name="side")
+    side.connect(j="(i + 2) % N_post", skip_if_invalid=True)
+    side.connect(i=[0, 0, 3], j=[1, 3, 1])
+    side.g = "0.01*(1 + i)"
+    gen = SpikeGeneratorGroup(3, [], [] * second, name="gen")
+    jolt = Synapses(gen, cells, on_pre="v_post += 2", delay=1 * ms, name="jolt")
+    jolt.connect(j="2*i")
+    spikes = SpikeMonitor(cells, record=False, name="spikes")
+    seen = SpikeMonitor(pixels, record=False, name="seen")
+    run(20 * ms)
+    return _objects(locals())
+
+
 @dataclass
 class Script:
     """A built script: the name of its function, and its Brian objects by name."""

@@ -41,6 +41,8 @@ class _Device:
 
 
 class _Stream:
+    ptr = 0
+
     def synchronize(self) -> None:
         calls.append("synchronize")
 
@@ -50,7 +52,9 @@ cuda = SimpleNamespace(Device=_Device, get_current_stream=_Stream)
 
 def asarray(value: Any) -> Array:
     """An array that shares the memory of `value`, or a copy of one on the host."""
-    if isinstance(value, np.ndarray):
+    if isinstance(value, Array):
+        return value
+    if not hasattr(value, "__cuda_array_interface__"):
         return np.array(value).view(Array)
     interface = value.__cuda_array_interface__
     assert interface["strides"] is None
@@ -63,3 +67,8 @@ def asarray(value: Any) -> Array:
 def empty(shape: tuple[int, ...], dtype: Any) -> Array:
     """An array of its own."""
     return np.empty(shape, dtype).view(Array)
+
+
+def isfinite(array: Any) -> Any:
+    """Element-wise."""
+    return np.isfinite(array)

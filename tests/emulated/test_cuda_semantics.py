@@ -28,9 +28,11 @@ ORDERS = ("forward", "reverse", "random:7")
 #: How many tests of each file have to be executed.
 MINIMUM = {
     "test_bad_input": 250,
+    "test_changes": 28,
     "test_continuation": 15,
     "test_independence": 80,
     "test_overrides": 50,
+    "test_present": 40,
     "test_random": 25,
     "test_results": 14,
     "test_sessions": 30,
