@@ -61,6 +61,16 @@ def test_a_presentation_does_not_depend_on_its_batch(name: str, data: st.DataObj
     same(whole[a:b], called(encoder, batch[a:b], first + a))
 
 
+@pytest.mark.parametrize("encoder", [Normalise("sum"), Normalise("standard"), Rates(total=9.0)])
+def test_the_order_in_memory_does_not_show(encoder: Any) -> None:
+    rows = np.random.default_rng(3).random((6, 500))
+    expected = encoder(rows)
+    for batch in (np.asfortranarray(rows), np.repeat(rows, 2, axis=1)[:, ::2]):
+        np.testing.assert_array_equal(encoder(batch), expected)
+        for k in range(6):
+            np.testing.assert_array_equal(encoder(batch[k : k + 1]), expected[k : k + 1])
+
+
 @each
 @hypothesis.settings(max_examples=10)
 @hypothesis.given(data=st.data())
