@@ -104,6 +104,14 @@ def test_labels_that_a_transform_changes_are_not_known_beforehand() -> None:
     assert DatasetSource(hidden).labels is None
 
 
+def test_a_list_that_is_not_of_the_first_items_label_is_no_list_of_labels() -> None:
+    dataset = TorchvisionMNIST()
+    dataset.targets = Tensor(LABELS + 1)
+    source = DatasetSource(dataset)
+    assert source.labels is None
+    assert np.array_equal(source.read([1, 2])[1], LABELS[[1, 2]])
+
+
 def test_labels_that_differ_from_the_list_are_noticed() -> None:
     """A transform of labels that is hidden in the items shows when they are read."""
 

@@ -168,6 +168,14 @@ def test_large_arrays_in_npz_files_are_refused_before_they_are_read(tmp_path: Pa
         tracemalloc.stop()
 
 
+def test_a_long_header_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    header = b"\x93NUMPY\x02\x00" + (20 * 2**20).to_bytes(4, "little")
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("images.npy", header + b" " * (20 * 2**20))
+    with pytest.raises(DatasetError, match="over the limit of 1000000"):
+        NumpySource(tmp_path / "a.npz", maximum_bytes=10**6)
+
+
 def test_an_array_is_as_long_as_its_own_header_says(tmp_path: Path) -> None:
     """Whatever the directory of the archive says."""
     path = tmp_path / "a.npz"

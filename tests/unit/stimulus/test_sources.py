@@ -107,6 +107,8 @@ def test_data_sets_and_iterables() -> None:
     _check(source([{"image": x, "label": y} for x, y in pairs]), DatasetSource)
     _check(source([Image.fromarray(image) for image in IMAGES]), DatasetSource, None)
     _check(source(tuple(Image.fromarray(image) for image in IMAGES)), DatasetSource, None)
+    two = source(tuple(Image.fromarray(image) for image in IMAGES[:2]))
+    assert type(two) is DatasetSource and two.count == 2
     for data in (iter(pairs), lambda: iter(pairs), dict(enumerate(pairs)).values()):
         made = source(data)
         assert type(made) is IterableSource
