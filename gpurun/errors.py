@@ -215,5 +215,24 @@ class StimulusError(GpurunError, ValueError):
     """
 
 
+class WorkerError(GpurunError, RuntimeError):
+    """A session's process has ended, or could not be started.
+
+    Fields: ``exitcode`` (int or None), ``signal`` (str or None, such as ``"SIGSEGV"``).
+    """
+
+
+class WorkerTimeoutError(WorkerError, TimeoutError):
+    """A stimulus took longer than it may. Fields: also ``seconds``."""
+
+    def __init__(self, message: str, **fields: Any) -> None:
+        TimeoutError.__init__(self, message)
+        GpurunError.__init__(self, message, **fields)
+
+
+class ScheduleError(GpurunError, RuntimeError):
+    """A stimulus failed. Fields: ``index`` (of the stimulus), ``attempts``."""
+
+
 class ScriptError(GpurunError, RuntimeError):
     """The script given to the ``gpurun`` command cannot be run."""
