@@ -21,7 +21,8 @@ from gpurun.errors import (
     ShapeMismatchError,
 )
 
-_DLPACK_CUDA = 2
+# A card's own memory, and managed memory
+_DLPACK_CUDA = (2, 13)
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,11 @@ class DeviceSource:
 
 def on_device(value: Any) -> bool:
     """Whether `value` lies in a card's memory."""
-    if hasattr(type(value), "__cuda_array_interface__"):
-        return True
+    # First what knows: PyTorch and JAX have the attribute for arrays of the host, too
     try:
-        return int(value.__dlpack_device__()[0]) == _DLPACK_CUDA
+        return int(value.__dlpack_device__()[0]) in _DLPACK_CUDA
     except (AttributeError, TypeError, BufferError, RuntimeError):
-        return False
+        return hasattr(type(value), "__cuda_array_interface__")
 
 
 def _interface(name: str, value: Any) -> dict[str, Any]:

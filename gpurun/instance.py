@@ -93,6 +93,8 @@ class Instance:
         #: Values copied out of a library that was unloaded, by variable number.
         self._kept: dict[int, np.ndarray] | None = None
         self._fresh = True
+        #: What `rebase` has written.
+        self._rebased: list[Write] = []
         #: Whether the set-up was run again, so that any variable may differ from the frozen one.
         self._whole = False
         self._closed = False
@@ -140,6 +142,8 @@ class Instance:
         self._library = library
         self._kept = None
         self._fresh = True
+        if self._rebased:
+            self._move_baseline(self._rebased)
 
     def _put(self, library: Library, number: int, array: np.ndarray) -> None:
         info = self.model.manifest.variables[number]
@@ -287,6 +291,23 @@ class Instance:
                 library.write(write.number, write.first, write.values)
             else:
                 library.write_device(write.number, write.first, write.source)
+
+    def rebase(self, writes: Sequence[Write]) -> None:
+        """Make `writes` part of the baseline, to which the state is put back."""
+        # From a card's memory, which its owner may change: another copy is needed to open again
+        kept = [write for write in writes if write.source is None]
+        self.library.reset()
+        self._move_baseline(writes)
+        for write in writes:
+            if write.source is not None:
+                kept.append(Write(write.number, self.read_stored(write.number).reshape(-1)))
+        self._rebased += kept
+        self._fresh = True
+
+    def _move_baseline(self, writes: Sequence[Write]) -> None:
+        self.apply(writes)
+        self.library.rebuild_changed()
+        self.library.baseline(self._changes)
 
     def prepare(self, *, own_stream: bool = True) -> None:
         """Set-up code that depends on overrides, and what is derived from variables.

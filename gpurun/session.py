@@ -170,6 +170,8 @@ class Session(WritableSession):
         self._overridden: set[str] = set()
         #: Values of overridden TimedArrays that are in force, by name.
         self._timed_arrays: dict[str, np.ndarray] = {}
+        self._timed_baseline = {}
+        self._carried: tuple[str, ...] = ()
         self._stop_requested = False
         self._snapshots = {}
         self._streams = Streams(self._instance)
@@ -336,6 +338,7 @@ class Session(WritableSession):
             reporter = Reporter.of(report, report_period, 0.0, wanted, progress)
             self._check_monitors(targets, wanted, goes_on=False)
             self._notify_before(planner, keep)
+            self._carried = tuple(self.model.manifest.variables[number].name for number in keep)
             reset_from = time.perf_counter()
             self._instance.begin(keep=keep)
             upload_from = time.perf_counter()
@@ -498,7 +501,7 @@ class Session(WritableSession):
             for name, values in self._timed_arrays.items()
             if self.model.manifest.timed_arrays[name] in names
         }
-        self._timed_arrays = {**carried, **planner.timed_arrays}
+        self._timed_arrays = {**self._timed_baseline, **carried, **planner.timed_arrays}
         self._tell_timed_arrays()
 
     def _tell_timed_arrays(self) -> None:

@@ -31,6 +31,8 @@ from gpurun.process import Interruptible
 from gpurun.state import SessionState
 from gpurun.values import check_seed
 
+#: Of the facts in a checkpoint: what the last run before it has carried.
+CARRIED = "gpurun: carried"
 # No names that a user would choose
 _BEFORE_LOAD, _BEFORE_FAILURE = "\x01before load", "\x01before failure"
 
@@ -53,6 +55,8 @@ class StatefulSession:
     _timed_arrays: dict[str, np.ndarray]
     _overridden: set[str]
     _snapshots: dict[str, _Snapshot]
+    #: What the last run has carried.
+    _carried: tuple[str, ...]
 
     def _exclusive(self) -> AbstractContextManager[None]:
         raise NotImplementedError
@@ -217,6 +221,8 @@ class StatefulSession:
         )
 
     def _capture(self, extra: Mapping[str, Any]) -> SessionState:
+        if self._carried:
+            extra = {**extra, CARRIED: list(self._carried)}
         facts = instance_state.SessionFacts(
             self._timed_arrays, tuple(sorted(self._overridden)), extra
         )

@@ -18,6 +18,9 @@ from gpurun.values import convert, fit
 class WritableSession(StreamingSession):
     """Changes between runs; a part of `Session`."""
 
+    #: Values of TimedArrays that `rebase` has made part of the baseline.
+    _timed_baseline: dict[str, np.ndarray]
+
     def _planner(
         self,
         allow_nonfinite: bool | Iterable[Any],
@@ -64,6 +67,37 @@ class WritableSession(StreamingSession):
             self._instance.apply(writes)
             self._instance.library.rebuild_changed()
             self._timed_arrays.update(planner.timed_arrays)
+            self._tell_timed_arrays()
+
+    def rebase(self, values: Mapping[Any, Any] | Iterable[tuple[Any, Any]]) -> None:
+        """Make values part of the baseline, as if the set-up code had given them.
+
+        Every `run` begins with them from now on, unless it overrides or carries them. The
+        session goes back to the baseline; snapshots stay as they were stored.
+
+        Parameters
+        ----------
+        values : mapping or list of pairs
+            As for `write`.
+
+        Raises
+        ------
+        OverrideError
+            And its subclasses: an entry is not usable. Nothing was changed.
+        SessionError
+            As `write`.
+        """
+        with self._exclusive():
+            self._refuse_static_state("rebase")
+            entries = pairs(values)
+            for key, _ in entries:
+                self._check_changeable(resolve(self.model.manifest, key, self.model.resolver))
+            planner = self._planner(False)
+            writes = planner.plan(entries)
+            self._note(writes)
+            self._instance.rebase(writes)
+            self._timed_baseline.update(planner.timed_arrays)
+            self._timed_arrays = dict(self._timed_baseline)
             self._tell_timed_arrays()
 
     def modify(

@@ -15,31 +15,31 @@ card's memory if there is one::
 """
 
 from gpurun.stimulus.batch import Stimulus, StimulusBatch
-from gpurun.stimulus.compose import Compose
-from gpurun.stimulus.events import EventsToFrames, events_to_frames
-from gpurun.stimulus.frames import Frames
+from gpurun.stimulus.encoders.compose import Compose
+from gpurun.stimulus.encoders.events import EventsToFrames, events_to_frames
+from gpurun.stimulus.encoders.frames import Frames
+from gpurun.stimulus.encoders.plane import Crop, Pad, Resize
+from gpurun.stimulus.encoders.population import Population
+from gpurun.stimulus.encoders.rates import Rates
+from gpurun.stimulus.encoders.retina import DifferenceOfGaussians
+from gpurun.stimulus.encoders.spike_lists import SpikeLists, ToSpikeLists
+from gpurun.stimulus.encoders.spike_trains import BernoulliSpikes, PoissonSpikes
+from gpurun.stimulus.encoders.temporal import Burst, Latency, Phase
+from gpurun.stimulus.encoders.transforms import Contrast, Flatten, Normalise, Scale
 from gpurun.stimulus.order import Order
-from gpurun.stimulus.plane import Crop, Pad, Resize
-from gpurun.stimulus.population import Population
 from gpurun.stimulus.protocols import Encoder, Source
-from gpurun.stimulus.rates import Rates
-from gpurun.stimulus.retina import DifferenceOfGaussians
-from gpurun.stimulus.source_arrays import ArraySource
-from gpurun.stimulus.source_dataset import DatasetSource
-from gpurun.stimulus.source_events import EventSource
-from gpurun.stimulus.source_folder import FolderSource
-from gpurun.stimulus.source_hdf5 import HDF5Source
-from gpurun.stimulus.source_idx import IdxSource
-from gpurun.stimulus.source_iterable import IterableSource
-from gpurun.stimulus.source_mnist import mnist
-from gpurun.stimulus.source_numpy import NumpySource
 from gpurun.stimulus.sources import source
-from gpurun.stimulus.spike_lists import SpikeLists, ToSpikeLists
-from gpurun.stimulus.spike_trains import BernoulliSpikes, PoissonSpikes
+from gpurun.stimulus.sources.arrays import ArraySource
+from gpurun.stimulus.sources.dataset import DatasetSource
+from gpurun.stimulus.sources.events import EventSource
+from gpurun.stimulus.sources.folder import FolderSource
+from gpurun.stimulus.sources.hdf5 import HDF5Source
+from gpurun.stimulus.sources.idx import IdxSource
+from gpurun.stimulus.sources.iterable import IterableSource
+from gpurun.stimulus.sources.mnist import mnist
+from gpurun.stimulus.sources.numpy import NumpySource
 from gpurun.stimulus.staging import BatchIterator
 from gpurun.stimulus.stream import StimulusStream
-from gpurun.stimulus.temporal import Burst, Latency, Phase
-from gpurun.stimulus.transforms import Contrast, Flatten, Normalise, Scale
 
 __all__ = [
     "ArraySource",

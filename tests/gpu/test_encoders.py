@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gpurun.stimulus import philox
-from gpurun.stimulus.spike_lists import SpikeLists
-from gpurun.stimulus.spike_trains import BernoulliSpikes, PoissonSpikes
+from gpurun.stimulus.encoders import philox
+from gpurun.stimulus.encoders.spike_lists import SpikeLists
+from gpurun.stimulus.encoders.spike_trains import BernoulliSpikes, PoissonSpikes
 from tests.unit.stimulus.encoder_cases import CASES, parts
 
 cupy: Any = pytest.importorskip("cupy", reason="cupy is not installed")

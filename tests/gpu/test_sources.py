@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gpurun.stimulus.source_arrays import ArraySource
+from gpurun.stimulus.sources.arrays import ArraySource
 from tests.conftest import NO_TORCH
 
 cupy: Any = pytest.importorskip("cupy", reason="cupy is not installed")

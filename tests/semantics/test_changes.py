@@ -271,3 +271,64 @@ def test_nan_may_be_meant(session: gpurun.Session) -> None:
     assert np.isnan(session.read("cells.rest")).all()
     session.write({"cells.v": np.full(6, np.inf)}, allow_nonfinite=["cells.v"])
     assert np.isinf(session.read("cells.v")).all()
+
+
+# -- rebase --------------------------------------------------------------------------------------
+
+
+def test_a_new_baseline_equals_overrides_of_every_run(script: models.Script) -> None:
+    film = np.linspace(0, 2, 24).reshape(4, 6)
+    values = {"feed.w": np.linspace(0.3, 0.9, 72), "side.g": 0.2, "cells.theta": 0.1, "film": film}
+    with script.model.session() as one, script.model.session() as other:
+        one.run({"pixels.rates": RATES}, seed=8)
+        one.rebase(values)
+        for number in range(3):
+            rates = {"pixels.rates": RATES * (1 + number)}
+            seed = None if number else 5
+            one.run(rates, seed=seed)
+            other.run({**rates, **values}, seed=seed)
+            assert_same(state(one), state(other))
+        # Overrides and what is carried come first, as ever
+        one.run({"feed.w": 0.5}, carry=["cells.theta"], duration=0.0)
+        assert (one.read("feed.w") == 0.5).all()
+        assert np.array_equal(one.read("cells.theta"), other.read("cells.theta"))
+        one.rebase({"side.g": 0.7})
+        one.run({"pixels.rates": RATES}, seed=2)
+        other.run({"pixels.rates": RATES, **values, "side.g": 0.7}, seed=2)
+        assert_same(state(one), state(other))
+
+
+def test_a_python_side_read_sees_the_new_baseline(script: models.Script) -> None:
+    from brian2.units import ms
+
+    film = np.full((4, 6), 3.0)
+    with script.model.session() as session:
+        session.rebase({"film": film})
+        session.run(duration=1e-3)
+        assert script.objects.film(1 * ms, 0) == 3.0
+        session.run({"film": film + 1}, duration=1e-3)
+        assert script.objects.film(1 * ms, 0) == 4.0
+        session.run(duration=1e-3)
+        assert script.objects.film(1 * ms, 0) == 3.0
+
+
+def test_a_bad_baseline_changes_nothing(script: models.Script) -> None:
+    with script.model.session() as session:
+        session.run({"pixels.rates": RATES}, seed=1, duration=5e-3)
+        before = state(session)
+        with pytest.raises(ShapeMismatchError):
+            session.rebase([("feed.w", 0.5), ("cells.v", np.zeros(4))])
+        assert_same(state(session), before)
+
+
+def test_a_checkpoint_says_what_was_carried(script: models.Script, tmp_path: Any) -> None:
+    from gpurun.checkpoint import read_header
+    from gpurun.session_state import CARRIED
+
+    with script.model.session() as session:
+        session.save(tmp_path / "a.h5")
+        session.run(carry=["feed.w", "cells.theta"], duration=1e-3)
+        session.save(tmp_path / "b.h5", extra={"mine": 1})
+    assert dict(read_header(tmp_path / "a.h5").extra) == {}
+    extra = read_header(tmp_path / "b.h5").extra
+    assert extra == {"mine": 1, CARRIED: ["feed.w", "cells.theta"]}

@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from gpurun.stimulus.compose import Compose
-from gpurun.stimulus.frames import Frames
-from gpurun.stimulus.plane import Crop, Pad, Resize
-from gpurun.stimulus.population import Population
-from gpurun.stimulus.rates import Rates
-from gpurun.stimulus.retina import DifferenceOfGaussians
-from gpurun.stimulus.spike_lists import SpikeLists, ToSpikeLists
-from gpurun.stimulus.spike_trains import BernoulliSpikes, PoissonSpikes
-from gpurun.stimulus.temporal import Burst, Latency, Phase
-from gpurun.stimulus.transforms import Contrast, Flatten, Normalise, Scale
+from gpurun.stimulus.encoders.compose import Compose
+from gpurun.stimulus.encoders.frames import Frames
+from gpurun.stimulus.encoders.plane import Crop, Pad, Resize
+from gpurun.stimulus.encoders.population import Population
+from gpurun.stimulus.encoders.rates import Rates
+from gpurun.stimulus.encoders.retina import DifferenceOfGaussians
+from gpurun.stimulus.encoders.spike_lists import SpikeLists, ToSpikeLists
+from gpurun.stimulus.encoders.spike_trains import BernoulliSpikes, PoissonSpikes
+from gpurun.stimulus.encoders.temporal import Burst, Latency, Phase
+from gpurun.stimulus.encoders.transforms import Contrast, Flatten, Normalise, Scale
 
 MS = 1e-3
 

@@ -10,11 +10,11 @@ import pytest
 from brian2.units import mV
 
 from gpurun.errors import StimulusError, UnitMismatchError
-from gpurun.stimulus.compose import Compose
-from gpurun.stimulus.rates import Rates
-from gpurun.stimulus.spike_trains import BernoulliSpikes, PoissonSpikes
-from gpurun.stimulus.temporal import Phase
-from gpurun.stimulus.transforms import Contrast, Normalise, Scale
+from gpurun.stimulus.encoders.compose import Compose
+from gpurun.stimulus.encoders.rates import Rates
+from gpurun.stimulus.encoders.spike_trains import BernoulliSpikes, PoissonSpikes
+from gpurun.stimulus.encoders.temporal import Phase
+from gpurun.stimulus.encoders.transforms import Contrast, Normalise, Scale
 
 IMAGES = np.random.default_rng(3).random((3, 4, 5))
 

@@ -14,12 +14,12 @@ from brian2.units import Hz, mV
 from hypothesis import strategies as st
 
 from gpurun.errors import StimulusError, UnitMismatchError
-from gpurun.stimulus import philox
-from gpurun.stimulus.population import Population
+from gpurun.stimulus.encoders import philox
+from gpurun.stimulus.encoders.population import Population
+from gpurun.stimulus.encoders.rates import Rates
+from gpurun.stimulus.encoders.spike_trains import PoissonSpikes
+from gpurun.stimulus.encoders.transforms import Flatten, Normalise
 from gpurun.stimulus.protocols import Encoder
-from gpurun.stimulus.rates import Rates
-from gpurun.stimulus.spike_trains import PoissonSpikes
-from gpurun.stimulus.transforms import Flatten, Normalise
 from tests.unit.stimulus.card_arrays import CardArray
 from tests.unit.stimulus.encoder_cases import CASES, DTYPES, parts
 

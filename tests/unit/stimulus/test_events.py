@@ -11,7 +11,7 @@ from brian2.units import Hz, ms
 from hypothesis import strategies as st
 
 from gpurun.errors import StimulusError, UnitMismatchError
-from gpurun.stimulus.events import EventsToFrames, events_to_frames
+from gpurun.stimulus.encoders.events import EventsToFrames, events_to_frames
 
 TONIC = [("x", "<i2"), ("y", "<i2"), ("t", "<i8"), ("p", "?")]
 SIZE = (5, 3, 2)

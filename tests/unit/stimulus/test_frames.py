@@ -11,7 +11,7 @@ from brian2.units import Hz, ms
 from hypothesis import strategies as st
 
 from gpurun.errors import StimulusError, UnitMismatchError
-from gpurun.stimulus.frames import Frames
+from gpurun.stimulus.encoders.frames import Frames
 
 
 @hypothesis.given(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies as st
 
 from gpurun.errors import SeedError, StimulusError
-from gpurun.stimulus.philox import Draws, Seeded, presentation, words
+from gpurun.stimulus.encoders.philox import Draws, Seeded, presentation, words
 
 KEYS = st.tuples(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gpurun.errors import StimulusError
-from gpurun.stimulus.population import Population
+from gpurun.stimulus.encoders.population import Population
 
 
 def test_fields_of_bohte() -> None:

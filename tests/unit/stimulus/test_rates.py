@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from gpurun.errors import StimulusError, UnitMismatchError
-from gpurun.stimulus.rates import Rates
+from gpurun.stimulus.encoders.rates import Rates
 
 
 def test_rates_of_diehl_and_cook() -> None:

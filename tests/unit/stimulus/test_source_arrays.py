@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from gpurun.errors import DatasetError, NotSupportedError
-from gpurun.stimulus.source_arrays import ArraySource
-from gpurun.stimulus.source_conversion import as_host_array, lies_on_card
+from gpurun.stimulus.sources.arrays import ArraySource
+from gpurun.stimulus.sources.conversion import as_host_array, lies_on_card
 from tests.unit.stimulus.source_makers import (
     CardArray,
     CardCapsule,

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from gpurun.errors import DatasetError
-from gpurun.stimulus.source_dataset import DatasetSource
+from gpurun.stimulus.sources.dataset import DatasetSource
 from tests.unit.stimulus.source_makers import CardTensor, Tensor
 
 IMAGES = np.random.default_rng(7).integers(0, 256, (10, 4, 3), np.uint8)

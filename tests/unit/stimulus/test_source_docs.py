@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gpurun.stimulus.source_mnist import mnist
 from gpurun.stimulus.sources import source
+from gpurun.stimulus.sources.mnist import mnist
 from tests.unit.stimulus.source_makers import write_idx
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "sources.md"
@@ -43,7 +43,7 @@ def test_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         exec(compile(block, str(PAGE), "exec"), names)
 
 
-@pytest.mark.parametrize("module", ["source_arrays", "sources"])
+@pytest.mark.parametrize("module", ["arrays", "choose"])
 def test_docstrings_run(module: str) -> None:
-    found = doctest.testmod(importlib.import_module(f"gpurun.stimulus.{module}"))
+    found = doctest.testmod(importlib.import_module(f"gpurun.stimulus.sources.{module}"))
     assert found.attempted and not found.failed

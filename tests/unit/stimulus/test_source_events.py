@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from gpurun.errors import DatasetError, StimulusError, UnitMismatchError
-from gpurun.stimulus.events import events_to_frames
+from gpurun.stimulus.encoders.events import events_to_frames
 from gpurun.stimulus.protocols import Source
-from gpurun.stimulus.source_events import EventSource
 from gpurun.stimulus.sources import source as make_source
+from gpurun.stimulus.sources.events import EventSource
 
 FIELDS = np.dtype([("x", "<i2"), ("y", "<i2"), ("t", "<i8"), ("p", "?")])
 SENSOR = (6, 4, 2)

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from gpurun.errors import DatasetError, NotSupportedError, StimulusError
-from gpurun.stimulus.source_folder import FolderSource
+from gpurun.stimulus.sources.folder import FolderSource
 
 GREY = np.random.default_rng(6).integers(0, 256, (4, 6), np.uint8)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from gpurun.errors import DatasetError
-from gpurun.stimulus.source_hdf5 import HDF5Source
+from gpurun.stimulus.sources.hdf5 import HDF5Source
 
 IMAGES = np.random.default_rng(5).random((20, 3, 2))
 LABELS = np.arange(20) % 4

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gpurun.errors import DatasetError
-from gpurun.stimulus.source_idx import IdxSource, read_idx
+from gpurun.stimulus.sources.idx import IdxSource, read_idx
 from tests.unit.stimulus.source_makers import IDX_CODES, idx_bytes, write_idx
 
 IMAGES = np.random.default_rng(3).integers(0, 256, (6, 3, 2), np.uint8)

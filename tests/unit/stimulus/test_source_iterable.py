@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gpurun.errors import DatasetError
 from gpurun.stimulus.protocols import Source
-from gpurun.stimulus.source_iterable import IterableSource
+from gpurun.stimulus.sources.iterable import IterableSource
 
 COUNT = 7
 IMAGES = np.random.default_rng(8).integers(0, 256, (COUNT, 2, 3), np.uint8)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gpurun.errors import DatasetError, StimulusError
-from gpurun.stimulus.source_mnist import has_mnist, mnist
+from gpurun.stimulus.sources.mnist import has_mnist, mnist
 from tests.unit.stimulus.source_makers import write_idx
 
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gpurun.errors import DatasetError
-from gpurun.stimulus.source_numpy import NumpySource
+from gpurun.stimulus.sources.numpy import NumpySource
 
 IMAGES = np.random.default_rng(4).integers(0, 256, (6, 3, 2), np.uint8)
 LABELS = np.arange(6)

@@ -16,13 +16,13 @@ from PIL import Image
 
 from gpurun.errors import DatasetError
 from gpurun.stimulus.protocols import Source
-from gpurun.stimulus.source_arrays import ArraySource
-from gpurun.stimulus.source_dataset import DatasetSource
-from gpurun.stimulus.source_folder import FolderSource
-from gpurun.stimulus.source_hdf5 import HDF5Source
-from gpurun.stimulus.source_idx import IdxSource
-from gpurun.stimulus.source_numpy import NumpySource
-from gpurun.stimulus.source_reading import check_indices, consecutive, take
+from gpurun.stimulus.sources.arrays import ArraySource
+from gpurun.stimulus.sources.dataset import DatasetSource
+from gpurun.stimulus.sources.folder import FolderSource
+from gpurun.stimulus.sources.hdf5 import HDF5Source
+from gpurun.stimulus.sources.idx import IdxSource
+from gpurun.stimulus.sources.numpy import NumpySource
+from gpurun.stimulus.sources.reading import check_indices, consecutive, take
 from tests.unit.stimulus.source_makers import Tensor, write_idx
 
 COUNT = 12

@@ -14,14 +14,14 @@ from PIL import Image
 
 from gpurun.datasets import digits
 from gpurun.errors import DatasetError
-from gpurun.stimulus.source_arrays import ArraySource
-from gpurun.stimulus.source_dataset import DatasetSource
-from gpurun.stimulus.source_folder import FolderSource
-from gpurun.stimulus.source_hdf5 import HDF5Source
-from gpurun.stimulus.source_idx import IdxSource
-from gpurun.stimulus.source_iterable import IterableSource
-from gpurun.stimulus.source_numpy import NumpySource
 from gpurun.stimulus.sources import source
+from gpurun.stimulus.sources.arrays import ArraySource
+from gpurun.stimulus.sources.dataset import DatasetSource
+from gpurun.stimulus.sources.folder import FolderSource
+from gpurun.stimulus.sources.hdf5 import HDF5Source
+from gpurun.stimulus.sources.idx import IdxSource
+from gpurun.stimulus.sources.iterable import IterableSource
+from gpurun.stimulus.sources.numpy import NumpySource
 from tests.unit.stimulus.source_makers import Tensor, write_idx
 
 IMAGES = np.random.default_rng(10).integers(0, 256, (6, 4, 3), np.uint8)

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from gpurun.errors import StimulusError
 from gpurun.model import SpikeGeneratorInfo
 from gpurun.overrides import check_spikes
-from gpurun.stimulus.spike_lists import SpikeLists, ToSpikeLists
+from gpurun.stimulus.encoders.spike_lists import SpikeLists, ToSpikeLists
 
 
 @hypothesis.given(

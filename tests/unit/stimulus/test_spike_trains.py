@@ -9,8 +9,8 @@ import pytest
 from brian2.units import Hz, ms
 
 from gpurun.errors import StimulusError, UnitMismatchError
-from gpurun.stimulus import philox
-from gpurun.stimulus.spike_trains import BernoulliSpikes, PoissonSpikes
+from gpurun.stimulus.encoders import philox
+from gpurun.stimulus.encoders.spike_trains import BernoulliSpikes, PoissonSpikes
 
 #: Standard deviations; beyond them by chance once in 1.7 million.
 FAR = 5.0

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from gpurun.errors import StimulusError, UnitMismatchError
-from gpurun.stimulus.temporal import Burst, Latency, Phase
+from gpurun.stimulus.encoders.temporal import Burst, Latency, Phase
 
 INTENSITIES = hnp.arrays(
     np.float64, st.tuples(st.integers(0, 3), st.integers(1, 20)), elements=st.floats(0, 1)

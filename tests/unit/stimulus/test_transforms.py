@@ -13,9 +13,9 @@ from hypothesis.extra import numpy as hnp
 
 from gpurun.datasets import digits
 from gpurun.errors import StimulusError, UnitMismatchError
-from gpurun.stimulus.plane import Crop, Pad, Resize
-from gpurun.stimulus.retina import DifferenceOfGaussians
-from gpurun.stimulus.transforms import Contrast, Flatten, Normalise, Scale
+from gpurun.stimulus.encoders.plane import Crop, Pad, Resize
+from gpurun.stimulus.encoders.retina import DifferenceOfGaussians
+from gpurun.stimulus.encoders.transforms import Contrast, Flatten, Normalise, Scale
 
 RANDOM = np.random.default_rng(5)
 

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gpurun.errors import StimulusError
-from gpurun.stimulus import parameters, pixels
-from gpurun.stimulus.parameters import SI
+from gpurun.stimulus.encoders import parameters, pixels
+from gpurun.stimulus.encoders.parameters import SI
 
 #: What roundings of an intensity may add before a number is rounded up.
 _ROUNDING = 1e-9

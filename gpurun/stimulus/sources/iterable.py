@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from gpurun.errors import DatasetError
-from gpurun.stimulus.source_items import Gathering
-from gpurun.stimulus.source_reading import check_indices, consecutive, describe
+from gpurun.stimulus.sources.items import Gathering
+from gpurun.stimulus.sources.reading import check_indices, consecutive, describe
 
 _END: Any = object()
 

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gpurun.errors import StimulusError
-from gpurun.stimulus import parameters
-from gpurun.stimulus.parameters import SI
+from gpurun.stimulus.encoders import parameters
+from gpurun.stimulus.encoders.parameters import SI
 
 _FIELDS = ("x", "y", "t", "p")
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from gpurun.errors import StimulusError
-from gpurun.stimulus import parameters, pixels
-from gpurun.stimulus.parameters import SI
+from gpurun.stimulus.encoders import parameters, pixels
+from gpurun.stimulus.encoders.parameters import SI
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from gpurun.errors import DatasetError, StimulusError
-from gpurun.stimulus.events import EventsToFrames
-from gpurun.stimulus.parameters import SI
-from gpurun.stimulus.source_dataset import DatasetSource
-from gpurun.stimulus.source_items import Gathering
+from gpurun.stimulus.encoders.events import EventsToFrames
+from gpurun.stimulus.encoders.parameters import SI
+from gpurun.stimulus.sources.dataset import DatasetSource
+from gpurun.stimulus.sources.items import Gathering
 
 
 class EventSource(DatasetSource):

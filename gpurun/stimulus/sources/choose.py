@@ -10,18 +10,18 @@ import h5py
 
 from gpurun.errors import DatasetError
 from gpurun.stimulus.protocols import Source
-from gpurun.stimulus.source_arrays import ArraySource
-from gpurun.stimulus.source_conversion import lies_on_card
-from gpurun.stimulus.source_dataset import DatasetSource
-from gpurun.stimulus.source_events import EventSource
-from gpurun.stimulus.source_files import open_file
-from gpurun.stimulus.source_folder import FolderSource
-from gpurun.stimulus.source_hdf5 import HDF5Source
-from gpurun.stimulus.source_idx import IdxSource
-from gpurun.stimulus.source_iterable import IterableSource
-from gpurun.stimulus.source_mnist import has_mnist, mnist
-from gpurun.stimulus.source_names import image_name, label_name
-from gpurun.stimulus.source_numpy import NumpySource
+from gpurun.stimulus.sources.arrays import ArraySource
+from gpurun.stimulus.sources.conversion import lies_on_card
+from gpurun.stimulus.sources.dataset import DatasetSource
+from gpurun.stimulus.sources.events import EventSource
+from gpurun.stimulus.sources.files import open_file
+from gpurun.stimulus.sources.folder import FolderSource
+from gpurun.stimulus.sources.hdf5 import HDF5Source
+from gpurun.stimulus.sources.idx import IdxSource
+from gpurun.stimulus.sources.iterable import IterableSource
+from gpurun.stimulus.sources.mnist import has_mnist, mnist
+from gpurun.stimulus.sources.names import image_name, label_name
+from gpurun.stimulus.sources.numpy import NumpySource
 
 _TAKEN = """\
 - an array of NumPy, CuPy, PyTorch, JAX or any library with DLPack; (images, labels); a mapping

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gpurun.errors import StimulusError
-from gpurun.stimulus import parameters, pixels
-from gpurun.stimulus.separable import filtered, plane_last
+from gpurun.stimulus.encoders import parameters, pixels
+from gpurun.stimulus.encoders.separable import filtered, plane_last
 
 
 @functools.lru_cache(maxsize=64)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from gpurun.errors import DatasetError
-from gpurun.stimulus.source_conversion import check_images, check_labels
-from gpurun.stimulus.source_files import (
+from gpurun.stimulus.sources.conversion import check_images, check_labels
+from gpurun.stimulus.sources.files import (
     MAXIMUM_BYTES,
     check_size,
     map_file,
@@ -20,7 +20,7 @@ from gpurun.stimulus.source_files import (
     read_rest,
     size_of,
 )
-from gpurun.stimulus.source_reading import StoredSource, native, take
+from gpurun.stimulus.sources.reading import StoredSource, native, take
 
 _DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP = b"\x1f\x8b"

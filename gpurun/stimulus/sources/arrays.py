@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from gpurun.arrays import require_cupy
-from gpurun.stimulus.source_conversion import (
+from gpurun.stimulus.sources.conversion import (
     as_array,
     check_images,
     check_labels,
     lies_on_card,
 )
-from gpurun.stimulus.source_reading import StoredSource, consecutive, take
+from gpurun.stimulus.sources.reading import StoredSource, consecutive, take
 
 
 class ArraySource(StoredSource):

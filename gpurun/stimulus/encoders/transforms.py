@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from gpurun.errors import StimulusError
-from gpurun.stimulus import parameters, pixels
+from gpurun.stimulus.encoders import parameters, pixels
 
 
 @dataclass(frozen=True)

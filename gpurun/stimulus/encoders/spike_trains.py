@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from gpurun.stimulus import parameters, pixels
-from gpurun.stimulus.parameters import SI
-from gpurun.stimulus.philox import Draws, Seeded
+from gpurun.stimulus.encoders import parameters, pixels
+from gpurun.stimulus.encoders.parameters import SI
+from gpurun.stimulus.encoders.philox import Draws, Seeded
 
 _RESOLUTION = 2.0**32
 

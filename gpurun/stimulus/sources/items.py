@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from gpurun.errors import DatasetError
-from gpurun.stimulus.source_conversion import as_host_array, check_numbers, lies_on_card
-from gpurun.stimulus.source_names import image_name, label_name
+from gpurun.stimulus.sources.conversion import as_host_array, check_numbers, lies_on_card
+from gpurun.stimulus.sources.names import image_name, label_name
 
 #: The item itself is the image.
 WHOLE: Any = ...

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gpurun.errors import StimulusError
-from gpurun.stimulus import parameters, pixels
+from gpurun.stimulus.encoders import parameters, pixels
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ import numpy as np
 from array_api_compat import is_cupy_namespace
 
 from gpurun.errors import StimulusError
-from gpurun.stimulus import parameters
-from gpurun.stimulus.philox_kernel import KERNEL_NAME, SOURCE
+from gpurun.stimulus.encoders import parameters
+from gpurun.stimulus.encoders.philox_kernel import KERNEL_NAME, SOURCE
 
 #: 64-bit words that one counter gives.
 BLOCK = 4

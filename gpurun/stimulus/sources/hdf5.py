@@ -11,10 +11,10 @@ import h5py
 import numpy as np
 
 from gpurun.errors import DatasetError
-from gpurun.stimulus.source_conversion import check_images, check_labels
-from gpurun.stimulus.source_files import MAXIMUM_BYTES, check_size, open_file
-from gpurun.stimulus.source_names import image_name, label_name
-from gpurun.stimulus.source_reading import StoredSource, consecutive, native
+from gpurun.stimulus.sources.conversion import check_images, check_labels
+from gpurun.stimulus.sources.files import MAXIMUM_BYTES, check_size, open_file
+from gpurun.stimulus.sources.names import image_name, label_name
+from gpurun.stimulus.sources.reading import StoredSource, consecutive, native
 
 
 class HDF5Source(StoredSource):

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from gpurun.errors import DatasetError, StimulusError
-from gpurun.stimulus.source_files import MAXIMUM_BYTES
-from gpurun.stimulus.source_idx import IdxSource
+from gpurun.stimulus.sources.files import MAXIMUM_BYTES
+from gpurun.stimulus.sources.idx import IdxSource
 
 _PARTS = {"train": ("train",), "test": ("t10k", "test")}
 #: Where download tools put them.

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from gpurun.errors import DatasetError
-from gpurun.stimulus.source_conversion import check_images, check_labels
-from gpurun.stimulus.source_files import (
+from gpurun.stimulus.sources.conversion import check_images, check_labels
+from gpurun.stimulus.sources.files import (
     MAXIMUM_BYTES,
     check_size,
     map_file,
@@ -18,8 +18,8 @@ from gpurun.stimulus.source_files import (
     read_rest,
     size_of,
 )
-from gpurun.stimulus.source_names import image_name, label_name
-from gpurun.stimulus.source_reading import StoredSource, native, take
+from gpurun.stimulus.sources.names import image_name, label_name
+from gpurun.stimulus.sources.reading import StoredSource, native, take
 
 _ZIP = b"PK"
 _HEADERS = {

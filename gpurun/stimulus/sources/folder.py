@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from gpurun.errors import DatasetError
-from gpurun.stimulus.source_pillow import ImageReader, require_pillow
-from gpurun.stimulus.source_reading import StoredSource
+from gpurun.stimulus.sources.pillow import ImageReader, require_pillow
+from gpurun.stimulus.sources.reading import StoredSource
 
 EXTENSIONS = (
     *(".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gpurun.errors import GpurunError, StimulusError
-from gpurun.stimulus.philox import Seeded
+from gpurun.stimulus.encoders.philox import Seeded
 
 
 @dataclasses.dataclass(frozen=True, init=False)
@@ -37,8 +37,8 @@ class Compose:
     Examples
     --------
     >>> import numpy as np
-    >>> from gpurun.stimulus.rates import Rates
-    >>> from gpurun.stimulus.transforms import Contrast
+    >>> from gpurun.stimulus.encoders.rates import Rates
+    >>> from gpurun.stimulus.encoders.transforms import Contrast
     >>> encode = Compose(Contrast(gain=-1, offset=1), Rates(maximum=100))
     >>> encode.unit, encode(np.array([[0.25, 1.0]]))
     ('Hz', array([[75.,  0.]]))

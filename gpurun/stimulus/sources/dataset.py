@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from gpurun.errors import DatasetError
-from gpurun.stimulus.source_conversion import as_host_array, check_labels
-from gpurun.stimulus.source_items import Gathering
-from gpurun.stimulus.source_reading import check_indices, describe, take
+from gpurun.stimulus.sources.conversion import as_host_array, check_labels
+from gpurun.stimulus.sources.items import Gathering
+from gpurun.stimulus.sources.reading import check_indices, describe, take
 
 
 class DatasetSource:

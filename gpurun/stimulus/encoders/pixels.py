@@ -9,7 +9,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from gpurun.errors import StimulusError
-from gpurun.stimulus.parameters import HERTZ, ONE, number
+from gpurun.stimulus.encoders.parameters import HERTZ, ONE, number
 from gpurun.values import check_dimensions
 
 #: Pixel values that stand for full intensity where nothing else is said.

@@ -11,8 +11,8 @@ import numpy as np
 from array_api_compat import is_cupy_array, to_device
 
 from gpurun.errors import StimulusError
-from gpurun.stimulus import parameters, pixels
-from gpurun.stimulus.parameters import SI
+from gpurun.stimulus.encoders import parameters, pixels
+from gpurun.stimulus.encoders.parameters import SI
 
 
 class SpikeLists:

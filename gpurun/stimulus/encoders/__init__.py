@@ -1,0 +1,1 @@
+"""Transforms of images, and encoders that turn them into rates, spikes and frames."""
