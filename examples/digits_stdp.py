@@ -228,15 +228,20 @@ def save(options, weights, theta, names, truth, guesses):
               "guesses": guesses, "seed": options.seed}  # fmt: skip
     np.savez_compressed(options.output / "weights.npz", **arrays)
     written = ["weights.npz"]
-    try:
-        readout.draw_receptive_fields(
-            weights, (8, 8), names, path=options.output / "receptive_fields.png"
-        )
+
+    def fields(path):
+        readout.draw_receptive_fields(weights, (8, 8), names, path=path)
+
+    def confusions(path):
         table = readout.confusion_matrix(truth, guesses, range(10))
-        readout.draw_confusions(table, path=options.output / "confusion_matrix.png")
-        written += ["receptive_fields.png", "confusion_matrix.png"]
-    except gpurun.errors.NotSupportedError as error:
-        print(f"No pictures: {error}")
+        readout.draw_confusions(table, path=path)
+
+    for name, draw in (("receptive_fields.png", fields), ("confusion_matrix.png", confusions)):
+        try:
+            draw(options.output / name)
+            written.append(name)
+        except gpurun.errors.NotSupportedError as error:
+            print(f"No {name}: {error}")
     print(f"Written to {options.output}: {', '.join(written)}")
 
 
