@@ -37,7 +37,7 @@ class Source(Protocol):
         ...
 
     def read(self, indices: np.ndarray) -> tuple[Any, np.ndarray | None]:
-        """Images, shape (n, *shape), and labels, shape (n,), in the order of `indices`.
+        """Images, shape ``(n, *shape)``, and labels, shape (n,), in the order of `indices`.
 
         A sequential source is asked for consecutive indices, and gives fewer images, perhaps
         none, when it has come to its end; asked for index 0 it starts again.

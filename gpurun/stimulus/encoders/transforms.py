@@ -46,14 +46,14 @@ class Scale:
 class Normalise:
     """Each image in proportion to a measure of its own.
 
-    =============  ==============================================
-    ``to``         what becomes of an image x
-    =============  ==============================================
-    ``"sum"``      value x / sum(abs(x))
-    ``"maximum"``  value x / max(abs(x))
-    ``"l2"``       value x / sqrt(sum(x²))
+    ==============  =============================================================
+    ``to``          what becomes of an image x
+    ==============  =============================================================
+    ``"sum"``       value x / sum(abs(x))
+    ``"maximum"``   value x / max(abs(x))
+    ``"l2"``        value x / sqrt(sum(x²))
     ``"standard"``  value (x - mean(x)) / std(x), std without Bessel's correction
-    =============  ==============================================
+    ==============  =============================================================
 
     A blank image, for which that is 0/0, becomes (or stays) 0.
 
