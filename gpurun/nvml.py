@@ -6,97 +6,68 @@ figure: a :class:`Snapshot` says what is there, and None stands for "not availab
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+import os
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from typing import Any, Self
 
 import pynvml
 
-# Starting the driver on a sleeping machine with many cards takes a while (seconds).
-_PATIENCE = 60
+from gpurun.nvml_cuda import cuda_order, known_cuda_order
+from gpurun.nvml_types import Card, DeviceMemory, MigInstance, Snapshot, throttle_names
 
-# Run by another process, because a process that has called cuInit cannot use CUDA in the
-# processes it forks, and does not notice a later change of CUDA_VISIBLE_DEVICES. The first
-# version of cuDeviceGetUuid is meant: for a slice of a card it gives the card's own identity,
-# as NVML does.
-_LIST_CUDA = """\
-import ctypes, sys
-try:
-    cuda = ctypes.CDLL("libcuda.so.1")
-except OSError as error:
-    sys.exit(f"libcuda.so.1 cannot be loaded ({error})")
-count, device, uuid = ctypes.c_int(), ctypes.c_int(), (ctypes.c_ubyte * 16)()
-status = cuda.cuInit(0) or cuda.cuDeviceGetCount(ctypes.byref(count))
-if status == 100:
-    sys.exit("CUDA sees no card")
-if status:
-    text = ctypes.c_char_p()
-    cuda.cuGetErrorString(status, ctypes.byref(text))
-    reason = (text.value or b"unknown").decode()
-    sys.exit(f"the driver does not start CUDA (error {status}: {reason})")
-for index in range(count.value):
-    status = cuda.cuDeviceGet(ctypes.byref(device), index)
-    status = status or cuda.cuDeviceGetUuid(ctypes.byref(uuid), device)
-    print("" if status else bytes(uuid).hex())
-"""
+__all__ = [
+    "Card",
+    "DeviceMemory",
+    "MigInstance",
+    "Snapshot",
+    "Watch",
+    "compute_capabilities",
+    "opened",
+    "snapshot",
+    "uuid_of",
+]
+
+# NVML counts its initialisations itself, and may be asked by several threads. But pynvml's own
+# lock must not be held by another thread while this one forks: the child would wait for ever.
+_lock = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
+
+# NVML's answer for a number of bytes that it does not know is 2**64 - 1.
+_UNKNOWN_FROM = 2**63
 
 
-@dataclass(frozen=True)
-class Card:
-    """One card, at one moment.
+@contextmanager
+def opened() -> Generator[None]:
+    """Keep NVML initialised. Cheap if something else does already, else up to a second.
 
-    Attributes
-    ----------
-    nvml_index : int
-        Its number for ``nvidia-smi``: by PCI bus.
-    cuda_index : int or None
-        Its number for CUDA in this process, as in ``--device cuda:N``. None if CUDA does not
-        see it, for instance because ``CUDA_VISIBLE_DEVICES`` leaves it out.
-    name, uuid : str or None
-    memory_total, memory_used, memory_free : int or None
-        In bytes; None on cards that have no memory of their own.
+    Raises
+    ------
+    pynvml.NVMLError
+        There is no driver, or it does not answer.
     """
-
-    nvml_index: int
-    cuda_index: int | None = None
-    name: str | None = None
-    uuid: str | None = None
-    memory_total: int | None = None
-    memory_used: int | None = None
-    memory_free: int | None = None
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """The driver and its cards, at one moment.
-
-    Attributes
-    ----------
-    driver_version : str or None
-        None: there is no driver, or it does not answer.
-    cuda_version : tuple of (int, int) or None
-        The newest CUDA that the driver supports.
-    cards : tuple of Card
-        In the order of their NVML index.
-    problem : str or None
-        Why CUDA can use none of the cards; None if it can use at least one.
-    """
-
-    driver_version: str | None = None
-    cuda_version: tuple[int, int] | None = None
-    cards: tuple[Card, ...] = ()
-    problem: str | None = None
+    with _lock:
+        pynvml.nvmlInit()
+    try:
+        yield
+    finally:
+        with _lock, suppress(pynvml.NVMLError):
+            pynvml.nvmlShutdown()
 
 
 def _get(function: Callable[..., Any], *arguments: Any) -> Any:
     """Call an NVML function; None if the card or the driver does not offer it."""
-    try:
+    with _lock, suppress(pynvml.NVMLError, pynvml.NVMLLibraryMismatchError, UnicodeError):
         return function(*arguments)
-    except pynvml.NVMLError:
-        return None
+    return None
+
+
+def _bytes(value: Any) -> int | None:
+    return None if value is None or not 0 <= int(value) < _UNKNOWN_FROM else int(value)
 
 
 def _why(error: pynvml.NVMLError) -> str:
@@ -113,46 +84,159 @@ def _why(error: pynvml.NVMLError) -> str:
     return f"the NVIDIA driver does not answer ({error})"
 
 
-def _cuda_order() -> tuple[dict[str, int], str | None]:
-    """Return the CUDA index of each card by UUID, and why there are none."""
-    try:
-        # Isolated: a script's own ctypes.py must not be imported.
-        said = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", _LIST_CUDA],
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_PATIENCE,
-            check=False,
+# -- One card ------------------------------------------------------------------------
+
+
+def _processes(handle: Any) -> dict[int, int | None] | None:
+    """What each process uses. One that both computes and draws is in two lists, with one sum."""
+    kinds = (
+        pynvml.nvmlDeviceGetComputeRunningProcesses,
+        pynvml.nvmlDeviceGetGraphicsRunningProcesses,
+        pynvml.nvmlDeviceGetMPSComputeRunningProcesses,
+    )
+    lists = [_get(kind, handle) for kind in kinds]
+    if lists[0] is None:  # a driver older than 510
+        lists[0] = _get(pynvml.nvmlDeviceGetComputeRunningProcesses_v2, handle)
+    if all(one is None for one in lists):
+        return None
+    found: dict[int, int | None] = {}
+    for process in (process for one in lists for process in one or ()):
+        here, before = _bytes(process.usedGpuMemory), found.get(process.pid)
+        known = [amount for amount in (here, before) if amount is not None]
+        found[process.pid] = max(known) if known else None
+    return found
+
+
+def _memory(handle: Any) -> DeviceMemory:
+    info = _get(pynvml.nvmlDeviceGetMemoryInfo, handle)
+    figures = (None,) * 3 if info is None else (info.total, info.used, info.free)
+    total, used, free = (_bytes(figure) for figure in figures)
+    return DeviceMemory(total, used, free, _processes(handle))
+
+
+def _slices(handle: Any, order: dict[str, int]) -> tuple[MigInstance, ...]:
+    found: list[MigInstance] = []
+    for place in range(_get(pynvml.nvmlDeviceGetMaxMigDeviceCount, handle) or 0):
+        part = _get(pynvml.nvmlDeviceGetMigDeviceHandleByIndex, handle, place)
+        if part is None:
+            continue
+        uuid, memory = _get(pynvml.nvmlDeviceGetUUID, part), _memory(part)
+        found.append(
+            MigInstance(
+                index=place,
+                cuda_index=order.get(uuid) if uuid else None,
+                name=_get(pynvml.nvmlDeviceGetName, part),
+                uuid=uuid,
+                memory_total=memory.total,
+                memory_used=memory.used,
+                memory_free=memory.free,
+                processes=memory.processes,
+                gpu_instance=_get(pynvml.nvmlDeviceGetGpuInstanceId, part),
+                compute_instance=_get(pynvml.nvmlDeviceGetComputeInstanceId, part),
+            )
         )
-    except (OSError, TypeError, subprocess.SubprocessError) as error:
-        return {}, f"CUDA could not be asked for its cards ({error})"
-    if said.returncode != 0:
-        return {}, said.stderr.strip() or f"CUDA ended with status {said.returncode}"
-    order: dict[str, int] = {}
-    for index, text in enumerate(said.stdout.splitlines()):
-        if len(text) == 32:
-            parts = (text[:8], text[8:12], text[12:16], text[16:20], text[20:])
-            # Slices of one card share its identity; the first is what a number reaches.
-            order.setdefault("GPU-" + "-".join(parts), index)
-    return order, None if order else "CUDA sees no card"
+    return tuple(found)
+
+
+def _throttle_reasons(handle: Any) -> tuple[str, ...] | None:
+    bits = _get(pynvml.nvmlDeviceGetCurrentClocksEventReasons, handle)
+    if bits is None:  # its name before driver 535
+        bits = _get(pynvml.nvmlDeviceGetCurrentClocksThrottleReasons, handle)
+    return None if bits is None else throttle_names(int(bits))
+
+
+def _watts(milliwatts: int | None) -> float | None:
+    return None if milliwatts is None else milliwatts / 1000
+
+
+def _switch(modes: Any) -> bool | None:
+    return None if modes is None else bool(modes[0])  # now, and after a restart
+
+
+def _ecc_errors(handle: Any, kind: int) -> int | None:
+    return _bytes(_get(pynvml.nvmlDeviceGetTotalEccErrors, handle, kind, pynvml.NVML_VOLATILE_ECC))
 
 
 def _card(index: int, order: dict[str, int]) -> Card:
     handle = _get(pynvml.nvmlDeviceGetHandleByIndex, index)
     if handle is None:  # such as a card that fell off the bus
         return Card(index)
-    uuid = _get(pynvml.nvmlDeviceGetUUID, handle)
-    memory = _get(pynvml.nvmlDeviceGetMemoryInfo, handle)
+    uuid, memory = _get(pynvml.nvmlDeviceGetUUID, handle), _memory(handle)
+    rates = _get(pynvml.nvmlDeviceGetUtilizationRates, handle)
+    mig = _switch(_get(pynvml.nvmlDeviceGetMigMode, handle))
     return Card(
         nvml_index=index,
         cuda_index=order.get(uuid) if uuid else None,
         name=_get(pynvml.nvmlDeviceGetName, handle),
         uuid=uuid,
-        memory_total=int(memory.total) if memory else None,
-        memory_used=int(memory.used) if memory else None,
-        memory_free=int(memory.free) if memory else None,
+        memory_total=memory.total,
+        memory_used=memory.used,
+        memory_free=memory.free,
+        processes=memory.processes,
+        utilisation_gpu=None if rates is None else int(rates.gpu),
+        utilisation_memory=None if rates is None else int(rates.memory),
+        temperature=_get(pynvml.nvmlDeviceGetTemperature, handle, pynvml.NVML_TEMPERATURE_GPU),
+        power=_watts(_get(pynvml.nvmlDeviceGetPowerUsage, handle)),
+        power_limit=_watts(_get(pynvml.nvmlDeviceGetEnforcedPowerLimit, handle)),
+        clock_sm=_get(pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_SM),
+        clock_memory=_get(pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_MEM),
+        throttle_reasons=_throttle_reasons(handle),
+        ecc=_switch(_get(pynvml.nvmlDeviceGetEccMode, handle)),
+        ecc_corrected=_ecc_errors(handle, pynvml.NVML_MEMORY_ERROR_TYPE_CORRECTED),
+        ecc_uncorrected=_ecc_errors(handle, pynvml.NVML_MEMORY_ERROR_TYPE_UNCORRECTED),
+        mig=mig,
+        mig_instances=_slices(handle, order) if mig else (),
     )
+
+
+class Watch:
+    """The memory of one card or slice again and again, without looking for it each time.
+
+    Keeps NVML initialised until it is closed. Usable from several threads.
+
+    Parameters
+    ----------
+    uuid : str
+        ``GPU-...`` or ``MIG-...``.
+    """
+
+    def __init__(self, uuid: str) -> None:
+        self.uuid = uuid
+        self._open = False
+        self._handle: Any = None
+
+    def memory(self) -> DeviceMemory:
+        """The memory as it is now; all None while the card does not answer."""
+        with _lock:
+            if not self._open:
+                try:
+                    pynvml.nvmlInit()
+                except pynvml.NVMLError:
+                    return DeviceMemory()
+                self._open = True
+            if self._handle is None:
+                self._handle = _get(pynvml.nvmlDeviceGetHandleByUUID, self.uuid)
+            found = DeviceMemory() if self._handle is None else _memory(self._handle)
+            if found == DeviceMemory():
+                self._handle = None  # a card that comes back has another
+            return found
+
+    def close(self) -> None:
+        """Let go of NVML. The next `memory` takes hold of it again."""
+        with _lock:
+            if self._open:
+                self._open, self._handle = False, None
+                with suppress(pynvml.NVMLError):
+                    pynvml.nvmlShutdown()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+# -- All cards -----------------------------------------------------------------------
 
 
 def _cuda_version() -> tuple[int, int] | None:
@@ -160,26 +244,49 @@ def _cuda_version() -> tuple[int, int] | None:
     return (number // 1000, number % 1000 // 10) if number else None
 
 
-def snapshot() -> Snapshot:
-    """Return the driver and its cards as they are now; never raises for their absence."""
+def snapshot(like: Snapshot | None = None) -> Snapshot:
+    """Return the driver and its cards as they are now; never raises for their absence.
+
+    Parameters
+    ----------
+    like : Snapshot, optional
+        An earlier one, whose numbers of CUDA and `problem` are taken over. Without it CUDA is
+        asked, by a process of its own, which takes from 0.1 s to seconds.
+    """
     try:
-        pynvml.nvmlInit()
+        with opened():
+            driver = _get(pynvml.nvmlSystemGetDriverVersion)
+            try:
+                with _lock:
+                    count, none = pynvml.nvmlDeviceGetCount(), "the NVIDIA driver finds no card"
+            except pynvml.NVMLError as error:
+                count, none = 0, _why(error)
+            if not count:
+                order, problem = {}, none
+            elif like is not None:
+                order, problem = like.cuda_order, like.problem
+            else:
+                order, problem = cuda_order()
+            cards = tuple(_card(index, order) for index in range(count))
+            found = Snapshot(driver, _cuda_version(), cards, problem)
     except pynvml.NVMLError as error:
         return Snapshot(problem=_why(error))
-    try:
-        driver = _get(pynvml.nvmlSystemGetDriverVersion)
-        try:
-            count, none = pynvml.nvmlDeviceGetCount(), "the NVIDIA driver finds no card"
-        except pynvml.NVMLError as error:
-            count, none = 0, _why(error)
-        order, problem = _cuda_order() if count else ({}, none)
-        cards = tuple(_card(index, order) for index in range(count))
-        if problem is None and all(card.cuda_index is None for card in cards):
-            problem = "CUDA sees none of these cards"
-        return Snapshot(driver, _cuda_version(), cards, problem)
-    finally:
-        with suppress(pynvml.NVMLError):
-            pynvml.nvmlShutdown()
+    if problem is None and not found.cuda_order:
+        return Snapshot(driver, found.cuda_version, cards, "CUDA sees none of these cards")
+    return found
+
+
+def uuid_of(cuda_index: int) -> tuple[str | None, str | None]:
+    """Return the UUID of what CUDA means by a number, and why there is none.
+
+    A slice's own (``MIG-...``) where that is what CUDA sees. CUDA is asked once per process, or
+    again after its variables in the environment have changed.
+    """
+    order, problem = known_cuda_order()
+    named = [uuid for uuid, index in order.items() if index == cuda_index]
+    if not named:
+        return None, problem or f"CUDA sees no card {cuda_index}"
+    return max(named), None  # MIG- before GPU-
 
 
 def compute_capabilities() -> tuple[tuple[int, int], ...]:
@@ -188,20 +295,12 @@ def compute_capabilities() -> tuple[tuple[int, int], ...]:
     All cards that the driver finds count, visible to CUDA or not; empty without a driver.
     Unlike :func:`snapshot` this starts no process.
     """
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return ()
-    try:
-        found: set[tuple[int, int]] = set()
+    found: set[tuple[int, int]] = set()
+    with suppress(pynvml.NVMLError), opened():
         for index in range(_get(pynvml.nvmlDeviceGetCount) or 0):
             handle = _get(pynvml.nvmlDeviceGetHandleByIndex, index)
-            pair = (
-                None if handle is None else _get(pynvml.nvmlDeviceGetCudaComputeCapability, handle)
-            )
+            ask = pynvml.nvmlDeviceGetCudaComputeCapability
+            pair = None if handle is None else _get(ask, handle)
             if pair is not None:
                 found.add((int(pair[0]), int(pair[1])))
-        return tuple(sorted(found))
-    finally:
-        with suppress(pynvml.NVMLError):
-            pynvml.nvmlShutdown()
+    return tuple(sorted(found))

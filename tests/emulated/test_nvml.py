@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
 import sys
 from collections.abc import Generator
-from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.cuda_emulator.driver import prepare
-from tests.emulated.programs import TOOLKIT, compile_program
+from tests.emulated.machines import PYNVML, Machine, compile_tenant
+from tests.emulated.programs import compile_program
 
 MIB = 1 << 20
 GIB = 1 << 30
 pytestmark = pytest.mark.timeout(120)  # for what waits for another process
-
-PYNVML = "import json, os, sys, ctypes, time\nfrom pynvml import *\nnvmlInit()\n"
 
 
 @pytest.fixture(scope="module")
@@ -32,90 +26,7 @@ def libraries() -> Path:
 
 @pytest.fixture(scope="module")
 def tenant_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    program = tmp_path_factory.mktemp("tenant") / "tenant"
-    command = ["g++", "-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread"]
-    command += [f"-I{TOOLKIT / 'include'}", str(TOOLKIT / "nvml" / "tenant.cpp")]
-    subprocess.run([*command, "-o", str(program)], check=True)
-    return program
-
-
-class Tenant:
-    """A process that uses cards when it is told to."""
-
-    def __init__(self, program: Path, environment: dict[str, str]) -> None:
-        self.process = subprocess.Popen(
-            [program],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-        )
-        self.pid = self.process.pid
-
-    def say(self, line: str) -> str:
-        assert self.process.stdin and self.process.stdout
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        return self.process.stdout.readline().strip()
-
-    def end(self, how: signal.Signals = signal.SIGKILL) -> str:
-        self.process.send_signal(how)
-        return self.process.communicate()[1]
-
-
-@dataclass
-class Machine:
-    """A machine whose driver and cards are the emulator's."""
-
-    folder: Path
-    libraries: Path
-    tenant_program: Path
-    environment: dict[str, str] = field(default_factory=dict)
-    started: ExitStack = field(default_factory=ExitStack)
-
-    def __post_init__(self) -> None:
-        unwanted = ("CUDA_", "LD_LIBRARY_PATH")
-        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(unwanted)}
-        self.environment |= {
-            "LD_LIBRARY_PATH": str(self.libraries),
-            "CUDA_EMULATOR_FILE": str(self.folder / "settings"),
-            "CUDA_EMULATOR_STATE": str(self.folder / "state"),
-        }
-
-    def set(self, *lines: str) -> None:
-        (self.folder / "settings").write_text("\n".join(lines) + "\n")
-
-    def tenant(self, program: Path | None = None) -> Tenant:
-        tenant = Tenant(program or self.tenant_program, self.environment)
-        self.started.callback(tenant.end)
-        return tenant
-
-    def run(self, *command: str, status: int | None = 0) -> subprocess.CompletedProcess[str]:
-        said = subprocess.run(
-            [sys.executable, *command],
-            env=self.environment,
-            cwd=self.folder,
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-        )
-        if status is not None:
-            assert said.returncode == status, said.stdout + said.stderr
-        return said
-
-    def ask(self, code: str) -> Any:
-        """Run code after ``nvmlInit``; returns what its last line evaluates to."""
-        *before, last = code.strip().splitlines()
-        lines = [PYNVML, *before, f"print(json.dumps({last}))"]
-        return json.loads(self.run("-c", "\n".join(lines)).stdout)
-
-    def snapshot(self) -> dict[str, Any]:
-        code = (
-            "import json, dataclasses\nfrom gpurun import nvml\n"
-            "print(json.dumps(dataclasses.asdict(nvml.snapshot())))"
-        )
-        return json.loads(self.run("-c", code).stdout)
+    return compile_tenant(tmp_path_factory.mktemp("tenant"))
 
 
 @pytest.fixture
@@ -140,31 +51,32 @@ def test_snapshot(machine: Machine) -> None:
         "driver=570.1.2",
         "cuda=12.8",
     )
-    assert machine.snapshot() == {
-        "driver_version": "570.1.2",
-        "cuda_version": [12, 8],
-        "cards": [
-            {
-                "nvml_index": 0,
-                "cuda_index": 1,  # CUDA begins with the fastest
-                "name": "Emulated card",
-                "uuid": "GPU-e00c0de0-c0da-4e00-8e00-000000000000",
-                "memory_total": 2 * GIB,
-                "memory_used": 0,
-                "memory_free": 2 * GIB,
-            },
-            {
-                "nvml_index": 1,
-                "cuda_index": 0,
-                "name": "NVIDIA H100",
-                "uuid": "GPU-e10c0de0-c0da-4e00-8e00-000000000001",
-                "memory_total": 80 * GIB,
-                "memory_used": 20 * GIB,
-                "memory_free": 60 * GIB,
-            },
-        ],
-        "problem": None,
-    }
+    found = machine.snapshot()
+    cards = found.pop("cards")
+    assert found == {"driver_version": "570.1.2", "cuda_version": [12, 8], "problem": None}
+    expected = [
+        {
+            "nvml_index": 0,
+            "cuda_index": 1,  # CUDA begins with the fastest
+            "name": "Emulated card",
+            "uuid": "GPU-e00c0de0-c0da-4e00-8e00-000000000000",
+            "memory_total": 2 * GIB,
+            "memory_used": 0,
+            "memory_free": 2 * GIB,
+        },
+        {
+            "nvml_index": 1,
+            "cuda_index": 0,
+            "name": "NVIDIA H100",
+            "uuid": "GPU-e10c0de0-c0da-4e00-8e00-000000000001",
+            "memory_total": 80 * GIB,
+            "memory_used": 20 * GIB,
+            "memory_free": 60 * GIB,
+        },
+    ]
+    assert [
+        {name: card[name] for name in wanted} for card, wanted in zip(cards, expected, strict=True)
+    ] == expected
 
 
 def test_devices(machine: Machine) -> None:
@@ -273,7 +185,10 @@ def test_library_of_cuda_is_missing(machine: Machine) -> None:
 def test_lost_card(machine: Machine) -> None:
     machine.set("devices=2", "device0.lost=on")
     lost, there = machine.snapshot()["cards"]
-    assert {key for key, value in lost.items() if value is not None} == {"nvml_index"}
+    assert {key for key, value in lost.items() if value is not None} == {
+        "nvml_index",
+        "mig_instances",
+    }
     assert there["cuda_index"] == 0
     assert "(does not answer)" in machine.run("-m", "gpurun", "devices").stdout
 
@@ -481,7 +396,7 @@ def plain(struct): return {name: getattr(struct, name) for name, _ in struct._fi
         "architecture": True,
         "cores": 1280,
         "ecc": [0, 0],
-        "mig": [[1, 1], 0],
+        "mig": [[1, 1], 7],
         "processes": [[], []],
     }
 

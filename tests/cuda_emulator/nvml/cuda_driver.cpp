@@ -81,11 +81,13 @@ Result answer(const char* function, int device, Function body) {
     });
 }
 
-Result copy_uuid(const char* function, unsigned char* bytes, int device) {
+// The first version tells of a slice which card it is a part of.
+Result copy_uuid(const char* function, unsigned char* bytes, int device, bool of_slice) {
     return answer(function, device, [&](const Card& card) {
         if (!bytes) return INVALID_VALUE;
         std::string digits;
-        for (const char sign : card.uuid.substr(std::strlen("GPU-")))
+        const bool parent = card.parent >= 0 && !of_slice;
+        for (const char sign : (parent ? card.parent_uuid : card.uuid).substr(std::strlen("GPU-")))
             if (sign != '-') digits += sign;
         for (std::size_t i = 0; i < 16; ++i)
             bytes[i] = static_cast<unsigned char>(
@@ -174,11 +176,11 @@ ENTRY Result cuDeviceGetName(char* name, int length, int device) {
 }
 
 ENTRY Result cuDeviceGetUuid(unsigned char* bytes, int device) {
-    return copy_uuid(__func__, bytes, device);
+    return copy_uuid(__func__, bytes, device, false);
 }
 
 ENTRY Result cuDeviceGetUuid_v2(unsigned char* bytes, int device) {
-    return copy_uuid(__func__, bytes, device);
+    return copy_uuid(__func__, bytes, device, true);
 }
 
 ENTRY Result cuDeviceTotalMem_v2(std::size_t* bytes, int device) {

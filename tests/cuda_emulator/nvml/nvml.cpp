@@ -26,7 +26,7 @@ using namespace cuda_emulator;
 
 std::atomic<int> initialized{0};
 
-// A device's handle is the address of its place here.
+// A device's handle is the address of its place here. Slices follow the cards.
 char handles[max_devices];
 
 Return status_named(const std::string& name) {
@@ -85,6 +85,13 @@ struct Question {
     }
 };
 
+std::vector<Card> cards_and_slices(const SettingsText& settings) {
+    std::vector<Card> cards = all_cards(settings);
+    const std::vector<Card> slices = slices_of(settings, cards);
+    cards.insert(cards.end(), slices.begin(), slices.end());
+    return cards;
+}
+
 template <class Function>
 Return answer_system(const char* function, Function body) {
     if (!initialized) return UNINITIALIZED;
@@ -96,7 +103,7 @@ Return answer_system(const char* function, Function body) {
 template <class Function>
 Return answer(const char* function, Device device, Function body) {
     return answer_system(function, [&](const SettingsText& settings) {
-        const std::vector<Card> cards = all_cards(settings);
+        const std::vector<Card> cards = cards_and_slices(settings);
         const std::ptrdiff_t index = device - handles;
         if (index < 0 || index >= std::ptrdiff_t(cards.size())) return INVALID_ARGUMENT;
         const Card& card = cards[std::size_t(index)];
@@ -151,7 +158,7 @@ Return find(const char* function, Device* device, bool (*fits)(const Card&, cons
             const char* text) {
     return answer_system(function, [&](const SettingsText& settings) {
         if (!text || !device) return INVALID_ARGUMENT;
-        for (const Card& card : all_cards(settings)) {
+        for (const Card& card : cards_and_slices(settings)) {
             if (!fits(card, text)) continue;
             const Return wanted = planned(settings, card.key(""), function);
             if (wanted != SUCCESS) return wanted;
@@ -171,21 +178,41 @@ std::string bus_id(const Card& card, const char* format) {
 
 // -- Memory and processes ------------------------------------------------------------
 
+// The card, and the slices of it
+std::vector<Card> parts(const Question& question) {
+    std::vector<Card> found{question.card};
+    if (question.card.slices)
+        for (const Card& slice : slices_of(question.settings, all_cards(question.settings)))
+            if (slice.parent == question.card.index) found.push_back(slice);
+    return found;
+}
+
 // Of the card, by anyone but the driver itself
-Bytes memory_used(const Card& card) {
-    const std::int64_t held = std::max<std::int64_t>(state().memory_used(card.index), 0);
-    return std::min<Bytes>(Bytes(held) + card.memory_taken, card.usable());
+Bytes memory_used(const Question& question) {
+    Bytes used = 0;
+    for (const Card& part : parts(question))
+        used += Bytes(std::max<std::int64_t>(state().memory_used(part.index), 0)) +
+                part.memory_taken;
+    return std::min<Bytes>(used, question.card.usable());
 }
 
 std::vector<ProcessInfo> compute_processes(const Question& question) {
     std::vector<ProcessInfo> found;
-    for (const ProcessUse& use : state().processes(question.card.index))
-        found.push_back({unsigned(use.pid), Bytes(std::max<std::int64_t>(use.memory, 0)),
-                         no_instance, no_instance});
-    for (const ForeignProcess& process : foreign_processes(question.settings, question.card.index))
-        found.push_back({unsigned(process.pid), process.memory, no_instance, no_instance});
-    // Where the driver may not tell, as in a container
     std::string text;
+    question.figure("processes.list", "shown", text);
+    if (text == "hidden") return found;
+    if (text != "shown") refuse_setting("'" + text + "' is neither shown nor hidden");
+    for (const Card& part : parts(question)) {
+        const unsigned gpu_instance = part.parent < 0 ? no_instance : unsigned(part.place + 1);
+        const unsigned compute_instance = part.parent < 0 ? no_instance : 0;
+        for (const ProcessUse& use : state().processes(part.index))
+            found.push_back({unsigned(use.pid), Bytes(std::max<std::int64_t>(use.memory, 0)),
+                             gpu_instance, compute_instance});
+        for (const ForeignProcess& process : part.foreign)
+            found.push_back({unsigned(process.pid), process.memory, gpu_instance,
+                             compute_instance});
+    }
+    // Where the driver may not tell, as in a container
     if (!question.figure("processes.memory", "known", text))
         for (ProcessInfo& process : found) process.memory = bytes_unknown;
     return found;
@@ -358,8 +385,8 @@ ALSO(nvmlDeviceGetCount, nvmlDeviceGetCount_v2);
 ENTRY Return nvmlDeviceGetHandleByIndex_v2(unsigned index, Device* device) {
     if (!initialized) return UNINITIALIZED;
     if (index >= unsigned(max_devices)) return INVALID_ARGUMENT;
-    return answer(__func__, handles + index, [&](const Question&) {
-        if (!device) return INVALID_ARGUMENT;
+    return answer(__func__, handles + index, [&](const Question& question) {
+        if (!device || question.card.parent >= 0) return INVALID_ARGUMENT;
         *device = handles + index;
         return SUCCESS;
     });
@@ -521,18 +548,66 @@ ENTRY Return nvmlDeviceGetMigMode(Device device, unsigned* current, unsigned* pe
     return status == SUCCESS ? answer_switch(__func__, device, pending, "mig", "off") : status;
 }
 
-ENTRY Return nvmlDeviceGetMaxMigDeviceCount(Device device, unsigned* count) {
-    return answer_number(__func__, device, count, "mig.devices", "0");
+ENTRY Return nvmlDeviceGetTotalEccErrors(Device device, unsigned type, unsigned counter,
+                                         unsigned long long* count) {
+    if (type > 1 || counter > 1) return initialized ? INVALID_ARGUMENT : UNINITIALIZED;
+    return answer(__func__, device, [&](const Question& question) {
+        std::string text;
+        if (!count) return INVALID_ARGUMENT;
+        if (!question.figure("ecc", "on", text) || !parse_switch(text)) return NOT_SUPPORTED;
+        // Since the driver was loaded, and ever
+        const char* const keys[] = {"ecc.corrected", "ecc.uncorrected"};
+        const std::string key = keys[type] + std::string(counter ? ".ever" : "");
+        if (!question.figure(key.c_str(), "0", text)) return NOT_SUPPORTED;
+        *count = static_cast<unsigned long long>(parse_integer(text));
+        return SUCCESS;
+    });
 }
 
-ENTRY Return nvmlDeviceGetMigDeviceHandleByIndex(Device device, unsigned, Device*) {
-    return answer(__func__, device, [](const Question&) { return NOT_FOUND; });
+ENTRY Return nvmlDeviceGetMaxMigDeviceCount(Device device, unsigned* count) {
+    return answer_number(__func__, device, count, "mig.devices", "7");
+}
+
+ENTRY Return nvmlDeviceGetMigDeviceHandleByIndex(Device device, unsigned place, Device* slice) {
+    return answer(__func__, device, [&](const Question& question) {
+        if (!slice) return INVALID_ARGUMENT;
+        for (const Card& part : parts(question))
+            if (part.parent >= 0 && unsigned(part.place) == place) {
+                *slice = handles + part.index;
+                return SUCCESS;
+            }
+        return NOT_FOUND;
+    });
 }
 
 ENTRY Return nvmlDeviceIsMigDeviceHandle(Device device, unsigned* is_slice) {
-    return answer(__func__, device, [&](const Question&) {
+    return answer(__func__, device, [&](const Question& question) {
         if (!is_slice) return INVALID_ARGUMENT;
-        *is_slice = 0;
+        *is_slice = question.card.parent >= 0;
+        return SUCCESS;
+    });
+}
+
+ENTRY Return nvmlDeviceGetDeviceHandleFromMigDeviceHandle(Device slice, Device* device) {
+    return answer(__func__, slice, [&](const Question& question) {
+        if (!device || question.card.parent < 0) return INVALID_ARGUMENT;
+        *device = handles + question.card.parent;
+        return SUCCESS;
+    });
+}
+
+ENTRY Return nvmlDeviceGetGpuInstanceId(Device slice, unsigned* id) {
+    return answer(__func__, slice, [&](const Question& question) {
+        if (!id || question.card.parent < 0) return INVALID_ARGUMENT;
+        *id = unsigned(question.card.place + 1);
+        return SUCCESS;
+    });
+}
+
+ENTRY Return nvmlDeviceGetComputeInstanceId(Device slice, unsigned* id) {
+    return answer(__func__, slice, [&](const Question& question) {
+        if (!id || question.card.parent < 0) return INVALID_ARGUMENT;
+        *id = 0;
         return SUCCESS;
     });
 }
@@ -550,7 +625,7 @@ ENTRY Return nvmlDeviceGetMemoryInfo(Device device, Memory* memory) {
         std::string text;  // some cards share the machine's memory
         if (!question.figure("memory.used", "0", text)) return NOT_SUPPORTED;
         const Card& card = question.card;
-        const Bytes free = card.usable() - memory_used(card);
+        const Bytes free = card.usable() - memory_used(question);
         *memory = {card.memory, free, card.memory - free};
         return SUCCESS;
     });
@@ -563,7 +638,7 @@ ENTRY Return nvmlDeviceGetMemoryInfo_v2(Device device, MemoryV2* memory) {
         std::string text;
         if (!question.figure("memory.used", "0", text)) return NOT_SUPPORTED;
         const Card& card = question.card;
-        const Bytes used = memory_used(card), usable = card.usable();
+        const Bytes used = memory_used(question), usable = card.usable();
         *memory = {memory->version, card.memory, card.memory - usable, usable - used, used};
         return SUCCESS;
     });
@@ -582,6 +657,7 @@ ENTRY Return nvmlDeviceGetUtilizationRates(Device device, Utilization* rates) {
         if (!rates) return INVALID_ARGUMENT;
         std::string text;
         if (!question.figure("utilization.gpu", "0", text)) return NOT_SUPPORTED;
+        if (question.card.slices || question.card.parent >= 0) return NOT_SUPPORTED;
         *rates = {busy(question, "utilization.gpu", running(question.card)),
                   busy(question, "utilization.memory", false)};
         return SUCCESS;

@@ -63,7 +63,7 @@ void describe(cudaDeviceProp& p, const Card& card) {
     std::snprintf(p.name, sizeof p.name, "%s", card.name.c_str());
     unsigned bytes[16];
     if (std::sscanf(card.uuid.c_str(),
-                    "GPU-%2x%2x%2x%2x-%2x%2x-%2x%2x-%2x%2x-%2x%2x%2x%2x%2x%2x", bytes, bytes + 1,
+                    "%*3c-%2x%2x%2x%2x-%2x%2x-%2x%2x-%2x%2x-%2x%2x%2x%2x%2x%2x", bytes, bytes + 1,
                     bytes + 2, bytes + 3, bytes + 4, bytes + 5, bytes + 6, bytes + 7, bytes + 8,
                     bytes + 9, bytes + 10, bytes + 11, bytes + 12, bytes + 13, bytes + 14,
                     bytes + 15) == 16)
