@@ -1,4 +1,4 @@
-"""The command line: ``gpurun SCRIPT``, ``gpurun build | devices | cache | doctor | inspect``.
+"""The command line: ``gpurun SCRIPT``, and subcommands such as ``gpurun devices``.
 
 Nothing heavy is imported before it is known what is asked for.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from gpurun.errors import GpurunError
@@ -74,14 +75,8 @@ def _subcommand(command: Command) -> int:
     from gpurun.config import configure
 
     configure(**command.changes)
-    if command.action == "cache":
-        from gpurun.cli import cache
-
-        return cache.run(command.arguments)
-    if command.action == "inspect":
-        from gpurun.cli import inspect
-
-        return inspect.run(command.arguments)
+    if command.action in ("cache", "inspect", "report", "top"):
+        return import_module(f"gpurun.cli.{command.action}").run(command.arguments)
     if command.arguments and command.arguments[0] not in ("-h", "--help"):
         raise UsageError(
             f"'gpurun {command.action}' takes no arguments, but {command.arguments[0]!r} was "

@@ -9,7 +9,7 @@ from typing import Any
 from gpurun.config import DeviceSpec, parse_device
 from gpurun.errors import ConfigError, GpurunError
 
-SUBCOMMANDS = ("build", "devices", "cache", "doctor", "inspect")
+SUBCOMMANDS = ("build", "devices", "cache", "doctor", "inspect", "report", "top")
 
 USAGE = """\
 usage: gpurun [options] SCRIPT [script arguments]
@@ -17,6 +17,8 @@ usage: gpurun [options] SCRIPT [script arguments]
        gpurun devices
        gpurun cache list | prune [--max-size SIZE] [--older-than TIME] | clear
        gpurun inspect FILE [--json]
+       gpurun report LOG [-o PICTURE] [--run N] [--json]
+       gpurun top [--once] [--period SECONDS]
        gpurun doctor
 """
 
@@ -51,8 +53,8 @@ further; the model is in the cache then. It needs no card: with --arch or
 stand after SCRIPT.
 
 Everything else after SCRIPT belongs to the script, and so does everything after
-"--". A script that is called "build", "devices", "cache", "doctor" or "inspect" is
-run with "gpurun ./devices".
+"--". A script that is called "build", "devices", "cache", "doctor", "inspect",
+"report" or "top" is run with "gpurun ./devices".
 
 examples:
   gpurun train.py --device 0 --epochs 3    the script gets --epochs 3
@@ -86,8 +88,8 @@ class Command:
 
     Attributes
     ----------
-    action : {"help", "version", "devices", "cache", "doctor", "inspect", "build", "run"}
-        What to do.
+    action : str
+        What to do: "help", "version", "run", or one of `SUBCOMMANDS`.
     changes : dict
         Settings that were given as options, for :func:`gpurun.config.configure`.
     device : DeviceSpec or None
