@@ -13,7 +13,7 @@ Parts of the report:
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import brian2 as b2
@@ -44,15 +44,42 @@ STEP = float(diehl_cook.STEP / second)
 TRAIN = 25
 #: Images in a batch of a stream.
 PART = 1000
-#: Small enough that preparing its stimuli matters.
-FAST = Size(side=28, neurons=20, steps=40)
-TRIAL = Size(side=28, neurons=8, steps=60)
 #: Hz of an image in all, and the sum of a neuron's weights (Diehl & Cook 2015).
 TOTAL, WEIGHTS = 6500.0, 78.0
 #: Spikes of all cells; an image that makes fewer is shown again, stronger.
 FEWEST = 5
 CARRY = ["plastic.w", "excitatory.theta"]
 TRIAL_FLAGS = ["-w", "-O0"]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How large loops are.
+
+    Attributes
+    ----------
+    small, large : Size
+        Of the network that streams are compared with, and of the one that learns.
+    streamed, trained, one_step : int
+        Presentations in a round of each part.
+    batch, trained_batch : int
+        Stimuli that are prepared at once.
+    """
+
+    small: Size
+    large: Size
+    streamed: int
+    trained: int
+    one_step: int
+    batch: int
+    trained_batch: int
+
+
+#: Small enough that preparing its stimuli matters.
+FAST = Size(side=28, neurons=20, steps=40)
+USUAL = Sizes(FAST, FULL, 1280, 320, 640, 64, 32)
+_FEW = Size(side=28, neurons=8, steps=60)
+TRIAL = Sizes(_FEW, _FEW, 20, 20, 20, 5, 5)
 
 
 def measure(recording: Recording) -> None:
@@ -64,9 +91,7 @@ def measure(recording: Recording) -> None:
         # Compiling is most of a trial
         b2.prefs["codegen.cpp.extra_compile_args_gcc"] = TRIAL_FLAGS
     try:
-        small = TRIAL if quick else FAST
-        large = TRIAL if quick else FULL
-        run_loops(recording, Budget(quick), "cpu", small, large)
+        run_loops(recording, Budget(quick), "cpu", TRIAL if quick else USUAL)
     finally:
         reset_device()
 
@@ -85,7 +110,9 @@ def encode(recording: Recording, budget: Budget, images: Any) -> None:
 # -- loops -----------------------------------------------------------------------------
 
 
-def run_loops(recording: Recording, budget: Budget, device: str, small: Size, large: Size) -> None:
+def run_loops(
+    recording: Recording, budget: Budget, device: str, sizes: Sizes, *, normalise: bool = True
+) -> None:
     """Measure streams, training and the loop itself, on the CPU or a card.
 
     Parameters
@@ -94,10 +121,11 @@ def run_loops(recording: Recording, budget: Budget, device: str, small: Size, la
     budget : Budget
     device : str
         Of sessions.
-    small, large : Size
-        Of the network that streams are compared with, and of the one that learns.
+    sizes : Sizes
+    normalise : bool
+        Whether weights are normalised before each presentation, which a card needs CuPy for.
     """
-    few = budget.few
+    small, large = sizes.small, sizes.large
     recording.say("building the networks")
     model, alive = build(device, small)
     learner, learner_alive = (model, alive) if large == small else build(device, large)
@@ -107,8 +135,8 @@ def run_loops(recording: Recording, budget: Budget, device: str, small: Size, la
     )  # fmt: skip
     retina = Compose(DifferenceOfGaussians(), on_cells, Rates(MAXIMUM, full_scale=255.0))
     task = Task(
-        model, device, random_images(20 if few else 1280, small.side), retina,
-        target="inputs.rates", read="excitatory.v", batch=5 if few else 64,
+        model, device, random_images(sizes.streamed, small.side), retina,
+        target="inputs.rates", read="excitatory.v", batch=sizes.batch,
     )  # fmt: skip
     if device != "cpu":
         # The order in which a card adds changes last bits, and spikes then; not what is shown
@@ -118,11 +146,12 @@ def run_loops(recording: Recording, budget: Budget, device: str, small: Size, la
         spikes, parts = spike_task(task, small)
         streamed(recording, "streamed, spike lists", spikes, budget.part(20, 0.3))
         del parts
-    trained(recording, "trained", digits_task(task, learner, large, few=few), budget.part(10, 0.6))
+    learning = digits_task(task, learner, sizes, normalise=normalise)
+    trained(recording, "trained", learning, budget.part(10, 0.6))
     overhead(
         recording, "one step",
         replace(
-            task, images=task.images[:640], encode=Rates(MAXIMUM),
+            task, images=task.images[: sizes.one_step], encode=Rates(MAXIMUM),
             read="excitatory.ge" if device == "cpu" else task.read,
             options={"carry": CARRY, "duration": STEP},
         ),
@@ -139,21 +168,21 @@ def spike_task(task: Task, size: Size) -> tuple[Task, Any]:
     return replace(task, model=model, encode=encode, target="inputs", read="spikes.count"), alive
 
 
-def digits_task(task: Task, model: gpurun.Model, size: Size, *, few: bool) -> Task:
-    """Learning as in ``examples/digits_stdp.py``, with as many images for a round."""
-    options: dict[str, Any] = {
-        "carry": CARRY,
-        "before": {"plastic.w": gpurun.NormaliseWeights(WEIGHTS)},
-    }
+def digits_task(task: Task, model: gpurun.Model, sizes: Sizes, *, normalise: bool) -> Task:
+    """Learning, as in ``examples/digits_stdp.py``."""
+    size = sizes.large
+    options: dict[str, Any] = {"carry": CARRY}
+    if normalise:
+        options["before"] = {"plastic.w": gpurun.NormaliseWeights(WEIGHTS)}
     if not task.tolerance:
         options.update(until=enough, attempts=3, boost=0.5)
         task = replace(task, read="spikes.count")
     return replace(
         task,
         model=model,
-        images=digits().images[: 20 if few else 320],
+        images=digits().images[: sizes.trained],
         encode=Compose(Resize((size.side, size.side)), Rates(total=TOTAL, full_scale=16.0)),
-        batch=5 if few else 32,
+        batch=sizes.trained_batch,
         options=options,
         first={"plastic.w": diehl_cook.first_weights(size), "excitatory.theta": 0.02},
     )

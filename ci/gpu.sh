@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # What needs a card, on a machine with one: ci/gpu.sh [DIRECTORY FOR THE REPORT]
 #
-# First the tests, then the benchmark against brian2cuda, which does as many rounds as fit into
-# what is left of ten minutes (GPURUN_GPU_SECONDS: of so many seconds). Needs no network and no
-# uv: the Python on PATH has to have gpurun's dependencies and pytest. A skipped test fails.
-# The report, one JSON file, says what ran on which card; also after something failed.
-# `python -m gpurun.bench --page` finds the benchmark in it.
+# First the tests, then the benchmarks against brian2cuda and of stimuli, which do as many rounds
+# as fit into what is left of ten minutes (GPURUN_GPU_SECONDS: of so many seconds). Needs no
+# network and no uv: the Python on PATH has to have gpurun's dependencies and pytest. A skipped test
+# fails. The report, one JSON file, says what ran on which card; also after something failed.
+# `python -m gpurun.bench --page` finds the benchmarks in it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 report=${1:-benchmarks/results}
@@ -24,18 +24,23 @@ for name in cpp_templates cuda_templates; do
     fi
 done
 
-# SIGINT, so that pytest reports what it has done; the benchmark needs three minutes.
+# SIGINT, so that pytest reports what it has done; the benchmarks need four minutes.
 tests=0
 GPURUN_REQUIRE_GPU=1 GPURUN_TEST_BACKEND=cuda \
-    timeout --signal=INT --kill-after=20 $((limit > 360 ? limit - 180 : limit / 2)) \
+    timeout --signal=INT --kill-after=20 $((limit > 480 ? limit - 240 : limit / 2)) \
     python -m pytest tests/gpu tests/semantics --junitxml="$scratch/tests.xml" -q || tests=$?
 
-# The last seconds are for this command's own report.
-left=$((limit - SECONDS - 15))
+# measure CASE SHARE: in so many percent of what is left; the last seconds are for this command's
+# own report.
 benchmark=0
-GPURUN_CACHE_DIR="$scratch/cache" timeout --kill-after=5 $((left > 1 ? left : 1)) \
-    python -m gpurun.bench cuda_presentation --seconds $((left > 40 ? left - 20 : 20)) \
-    --output "$scratch/benchmarks" || benchmark=$?
+measure() {
+    local left=$(((limit - SECONDS - 15) * $2 / 100))
+    GPURUN_CACHE_DIR="$scratch/cache" timeout --kill-after=5 $((left > 1 ? left : 1)) \
+        python -m gpurun.bench "$1" --seconds $((left > 40 ? left - 20 : 20)) \
+        --output "$scratch/benchmarks" || benchmark=$?
+}
+measure cuda_presentation 60
+measure cuda_stimuli 100
 
 python -m gpurun.bench.gpu_report "$scratch/tests.xml" "$scratch/benchmarks" "$report" \
     --tests-status "$tests" --benchmark-status "$benchmark"
