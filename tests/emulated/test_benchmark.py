@@ -1,4 +1,4 @@
-"""The benchmark of a card runs on an emulated one, and says that its times mean nothing."""
+"""The benchmarks of a card run on an emulated one, and say that its times mean nothing."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.pinned_copy import PinnedCopy
+from benchmarks.stimulus_loops import LATER, STAGED
 from gpurun.bench import report
 from gpurun.toolchain_cuda import find_cuda
 from tests.cuda_emulator.driver import prepare
@@ -25,9 +26,11 @@ UPSTREAM, DROP_IN, SESSION = "brian2cuda device.run", "gpurun device.run", "gpur
 pytestmark = pytest.mark.timeout(600)
 
 
-def benchmark(output: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def benchmark(
+    output: Path, *options: str, case: str = "cuda_presentation"
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "gpurun.bench", "cuda_presentation", "--output", output, *options],
+        [sys.executable, "-m", "gpurun.bench", case, "--output", output, *options],
         cwd=ROOT,
         env={
             **os.environ,
@@ -63,8 +66,30 @@ def test_a_trial_compares_results_and_calls_the_card_emulated(tmp_path: Path) ->
     assert report.newest(tmp_path) == {}
 
 
-def test_a_measurement_is_refused(tmp_path: Path) -> None:
-    done = benchmark(tmp_path)
+def test_a_trial_with_stimuli(tmp_path: Path) -> None:
+    done = benchmark(tmp_path, "--quick", case="cuda_stimuli")
+    assert done.returncode == 0, done.stdout + done.stderr
+    [path] = tmp_path.glob("*.json")
+    found = report.read(path)
+    assert found.parameters["card"] == "emulated"
+    assert "meaningless" in str(found.parameters["speed"])
+    # The real CuPy, where there is one, cannot use this card
+    assert "absent" in str(found.parameters["CuPy"])
+    assert {check.name.partition(":")[0] for check in found.checks} == {
+        "to rates",
+        "to spikes",
+        "streamed, rates of a retina",
+        "trained",
+        "one step",
+    }
+    assert all(check.passed for check in found.checks), found.checks
+    assert len(found.values("trained", STAGED, LATER)) == 2
+    assert report.newest(tmp_path) == {}
+
+
+@pytest.mark.parametrize("case", ["cuda_presentation", "cuda_stimuli"])
+def test_a_measurement_is_refused(tmp_path: Path, case: str) -> None:
+    done = benchmark(tmp_path, case=case)
     assert done.returncode == 2
     assert "mean nothing" in done.stderr
     assert not list(tmp_path.iterdir())
