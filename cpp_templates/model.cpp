@@ -444,9 +444,9 @@ GPURUN_EXPORT int32_t gpurun_write(int64_t id, int64_t first, int64_t count, con
         }
         {% endif %}
         if (first > 0 || count < view.rows) gpurun::need_on_host(size_t(id));
-        if (count > 0)
-            std::memcpy(static_cast<char*>(view.data) + first * view.itemsize, source,
-                        size_t(count) * view.itemsize);
+        // Its own memory: it was changed in place
+        char* const to = static_cast<char*>(view.data) + first * view.itemsize;
+        if (count > 0 && to != source) std::memcpy(to, source, size_t(count) * view.itemsize);
         gpurun::mark_written(size_t(id));
         return GPURUN_OK;
     });

@@ -121,7 +121,9 @@ bool write(size_t id, int64_t first, int64_t count, const void* source, bool sou
         return true;
     }
     if (source_on_device) {
-        GPURUN_CUDA(cudaMemcpyAsync(to, source, bytes, cudaMemcpyDefault, stream()));
+        // Its own memory: it was changed in place
+        if (to != source)
+            GPURUN_CUDA(cudaMemcpyAsync(to, source, bytes, cudaMemcpyDefault, stream()));
     } else {
         Context& c = context();
         if (bytes > c.staging_bytes) {

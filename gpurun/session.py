@@ -48,6 +48,7 @@ from gpurun.values import check_seed
 _UNAVAILABLE = frozenset(
     "cudaError" + name
     for name in (
+        "CallRequiresNewerDriver",
         "CompatNotSupportedOnDevice",
         "DeviceUnavailable",
         "DevicesUnavailable",

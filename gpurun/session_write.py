@@ -12,7 +12,7 @@ from gpurun.calls import as_list, variable_name
 from gpurun.errors import NonFiniteValueError, OverrideError, ReadOnlyVariableError
 from gpurun.overrides import Planner, Target, Write, pairs, resolve
 from gpurun.session_stream import StreamingSession
-from gpurun.values import convert, fit
+from gpurun.values import check_dimensions, convert, fit
 
 
 class WritableSession(StreamingSession):
@@ -59,7 +59,7 @@ class WritableSession(StreamingSession):
             self._refuse_static_state("write")
             entries = pairs(values)
             for key, _ in entries:
-                self._check_changeable(resolve(self.model.manifest, key, self.model.resolver))
+                self.check_changeable(resolve(self.model.manifest, key, self.model.resolver))
             planner = self._planner(allow_nonfinite, self._instance.size)
             writes = planner.plan(entries)
             self._instance.ensure_started()
@@ -91,7 +91,7 @@ class WritableSession(StreamingSession):
             self._refuse_static_state("rebase")
             entries = pairs(values)
             for key, _ in entries:
-                self._check_changeable(resolve(self.model.manifest, key, self.model.resolver))
+                self.check_changeable(resolve(self.model.manifest, key, self.model.resolver))
             planner = self._planner(False)
             writes = planner.plan(entries)
             self._note(writes)
@@ -146,14 +146,10 @@ class WritableSession(StreamingSession):
         with self._exclusive():
             self._refuse_static_state("modify")
             target = resolve(self.model.manifest, key, self.model.resolver)
-            self._check_changeable(target)
+            self.check_changeable(target)
             name = variable_name(self.model, target)
             number = self.model.index[name]
             info = self.model.manifest.variables[number]
-            if not info.writable:
-                raise ReadOnlyVariableError(
-                    f"'{name}' is read-only: it is computed or recorded by the model.", name=name
-                )
             self._instance.ensure_started()
             library = self._instance.library
             library.protect(number)
@@ -164,6 +160,7 @@ class WritableSession(StreamingSession):
             try:
                 made = change(part, *others)
                 if made is not None and made is not part:
+                    check_dimensions(name, made, info.dimensions, info.unit, require_unit=False)
                     _put(name, part, made, info.numpy_dtype, allow_nonfinite, lent.on_card)
             finally:
                 self._instance.changed_in_place(number, lent)
@@ -198,7 +195,8 @@ class WritableSession(StreamingSession):
             part.flags.writeable = False
         return part
 
-    def _check_changeable(self, target: Target) -> None:
+    def check_changeable(self, target: Target) -> None:
+        """Raise OverrideError if `target` cannot be changed outside of `run`."""
         if target.kind == "monitor":
             raise ReadOnlyVariableError(
                 f"'{target.name}' is a monitor; it can be recorded but not changed.",
@@ -212,6 +210,11 @@ class WritableSession(StreamingSession):
             )
         if target.kind == "variable":
             info = self.model.manifest.variables[self.model.index[target.name]]
+            if not info.writable:
+                raise ReadOnlyVariableError(
+                    f"'{target.name}' is read-only: it is computed or recorded by the model.",
+                    name=target.name,
+                )
             if info.role == "delay":
                 raise OverrideError(
                     f"'{target.name}' cannot be changed while spikes are under way. Give it to "

@@ -105,12 +105,12 @@ class CUDAStandaloneDevice(cpu.CPPStandaloneDevice):
         return super().draws_random(name)
 
     def variables_before_run(self, name: str) -> list[Any]:
-        found = super().variables_before_run(name)
         codeobj = self.code_objects[name]
         if not isinstance(codeobj, GpurunCUDACodeObject):
-            return found
+            return super().variables_before_run(name)
         named = named_arrays(codeobj.code.before_run_cu_file)
-        return [variable for variable in found if self.get_array_name(variable) in named]
+        # Not only those of the code object: a pathway's code also reads where synapses begin
+        return [variable for variable in self.arrays if self.get_array_name(variable) in named]
 
     # -- generating -------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from gpurun.loop.expression import Change, Expression
 from gpurun.loop.synapses import incidence
 from gpurun.overrides import Target, pairs, resolve, shown
 from gpurun.session import Session
+from gpurun.values import check_dimensions
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class NormaliseWeights:
 
     Parameters
     ----------
-    total : float
-        The sum of the weights of one neuron, in the variable's SI unit.
+    total : Quantity or float
+        The sum of the weights of one neuron; a bare number is in the variable's SI unit.
     by : {"post", "pre"}, optional
         Whether the synapses that come into a neuron are summed, or those that leave it.
 
@@ -36,20 +37,28 @@ class NormaliseWeights:
     plasticity", Front. Comput. Neurosci. 9:99 (2015), whose program does so between two images.
     """
 
-    total: float
+    total: Any
     by: str = "post"
 
     def __post_init__(self) -> None:
         if self.by not in ("post", "pre"):
             raise StimulusError(f"by is 'post' or 'pre', not {self.by!r}.", name="by")
         # bool() of an array would be asked by a comparison
-        if np.ndim(self.total) or not np.isfinite(float(self.total)):
+        if np.ndim(self.total) or not np.isfinite(float(np.asarray(self.total))):
             raise StimulusError(f"total is one finite number, not {self.total!r}.", name="total")
 
-    def bind(self, session: Session, name: str) -> Change:
-        """What scales the weights `name`."""
+    def bind(self, session: Session, key: Any) -> Change:
+        """What scales the weights `key`."""
+        target = resolve(session.model.manifest, key, session.model.resolver)
+        name = variable_name(session.model, target)
+        if target.selection is not None:
+            raise StimulusError(
+                f"'{name}' can only be normalised as a whole, not for a subgroup.", name=name
+            )
+        info = session.model.manifest.variables[session.model.index[name]]
+        check_dimensions("total", self.total, info.dimensions, info.unit, require_unit=False)
         found = incidence(session, name)
-        total = float(self.total)
+        total = float(np.asarray(self.total))
 
         def scale(weights: Any) -> None:
             weights *= found.spread(_factors(found.sum(weights, self.by), total), self.by, weights)
@@ -99,10 +108,11 @@ def bind_changes(session: Session, before: Any) -> list[tuple[Target, Change]]:
     for key, change in pairs(before):
         target = resolve(session.model.manifest, key, session.model.resolver)
         name = variable_name(session.model, target)
+        session.check_changeable(target)
         if isinstance(change, str):
             change = Expression(change)
         if hasattr(change, "bind"):
-            change = change.bind(session, name)
+            change = change.bind(session, target)
         elif callable(change):
             change = Change(change)
         if not isinstance(change, Change):

@@ -9,12 +9,19 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
+from gpurun.calls import variable_name
 from gpurun.errors import StimulusError
 from gpurun.loop.synapses import Incidence, incidence
+from gpurun.overrides import Target, resolve
 from gpurun.session import Session
 
-_ELEMENTWISE = ("abs", "ceil", "cos", "exp", "floor", "log", "sin", "sqrt", "tanh", "where")
-_TOTALS = ("sum", "mean", "max", "min")
+#: Functions, and how many arguments each takes.
+_ELEMENTWISE = {
+    "abs": 1, "ceil": 1, "clip": 3, "cos": 1, "exp": 1, "floor": 1, "log": 1, "maximum": 2,
+    "minimum": 2, "sin": 1, "sqrt": 1, "tanh": 1, "where": 3,
+}  # fmt: skip
+_TOTALS = {"max": 1, "mean": 1, "min": 1, "sum": 1}
+_FUNCTIONS = _ELEMENTWISE | _TOTALS
 _ALLOWED = (
     ast.Expression, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call, ast.Name, ast.Constant,
     ast.Load, ast.operator, ast.unaryop, ast.cmpop, ast.keyword,
@@ -29,12 +36,12 @@ class Change:
     ----------
     function : callable
         See `Session.modify`.
-    reading : tuple of str
+    reading : tuple of Target
         Further variables that it gets.
     """
 
     function: Callable[..., Any]
-    reading: tuple[str, ...] = ()
+    reading: tuple[Target, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,9 +56,9 @@ class Expression:
         of the pre- and post-synaptic neuron. Values are bare SI numbers.
 
         There are ``sum``, ``mean``, ``max``, ``min`` over all elements; ``sum(x, i)``,
-        ``sum(x, j)`` over the synapses of the same neuron; ``abs``, ``ceil``, ``clip``, ``cos``,
-        ``exp``, ``floor``, ``log``, ``sin``, ``sqrt``, ``tanh`` and ``where``. Conditions are
-        combined with ``&`` and ``|``.
+        ``sum(x, j)`` over the synapses of the same neuron; element by element ``abs``,
+        ``ceil``, ``clip``, ``cos``, ``exp``, ``floor``, ``log``, ``maximum``, ``minimum``,
+        ``sin``, ``sqrt``, ``tanh`` and ``where``. Conditions are combined with ``&`` and ``|``.
 
     Raises
     ------
@@ -68,10 +75,23 @@ class Expression:
                 isinstance(node, ast.Call) and not isinstance(node.func, ast.Name)
             ):
                 raise self._error(f"'{ast.unparse(node)}' cannot be in one")
-        for name in self._called(tree):
-            if name not in (*_ELEMENTWISE, *_TOTALS, "clip"):
-                known = ", ".join(sorted((*_ELEMENTWISE, *_TOTALS, "clip")))
-                raise self._error(f"there is no function '{name}', but {known}")
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            self._check_call(call)
+
+    def _check_call(self, call: ast.Call) -> None:
+        assert isinstance(call.func, ast.Name)
+        name = call.func.id
+        if name not in _FUNCTIONS:
+            raise self._error(f"there is no function '{name}', but {', '.join(sorted(_FUNCTIONS))}")
+        by = call.args[1] if name == "sum" and len(call.args) == 2 else None
+        if by is not None and not (isinstance(by, ast.Name) and by.id in ("i", "j")):
+            raise self._error("the second argument of sum is i or j")
+        wanted = _FUNCTIONS[name] + (by is not None)
+        if len(call.args) != wanted or call.keywords:
+            further = ""
+            if name in ("max", "min"):
+                further = f"; {name}imum compares two values"
+            raise self._error(f"'{name}' takes {wanted} argument(s){further}")
 
     def _error(self, why: str) -> StimulusError:
         return StimulusError(
@@ -91,8 +111,10 @@ class Expression:
         calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
         return {function.id for function in calls if isinstance(function, ast.Name)}
 
-    def bind(self, session: Session, name: str) -> Change:
-        """What gives new values for the variable `name`."""
+    def bind(self, session: Session, key: Any) -> Change:
+        """What gives new values for the variable `key`."""
+        target = resolve(session.model.manifest, key, session.model.resolver)
+        name = variable_name(session.model, target)
         tree = self._tree()
         owner, _, own = name.rpartition(".")
         names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
@@ -106,6 +128,8 @@ class Expression:
                 visible = sorted({n for n in known if not n.startswith("_")})
                 visible += ["i", "j"] if synaptic else []
                 raise self._error(f"'{owner}' has no variable '{other}', but {', '.join(visible)}")
+        if not synaptic and any(len(call.args) == 2 for call in _sums(tree)):
+            raise self._error(f"'{owner}' is no Synapses, over whose neurons sum could go")
         found = incidence(session, name) if synaptic else None
         code = compile(tree, "<expression>", "eval")
 
@@ -116,7 +140,8 @@ class Expression:
             functions = _functions(array_namespace(array), found)
             return eval(code, {"__builtins__": {}}, functions | scope)
 
-        return Change(value, tuple(f"{owner}.{other}" for other in others))
+        reading = (Target(f"{owner}.{n}", "variable", target.selection) for n in others)
+        return Change(value, tuple(reading))
 
 
 def _functions(xp: Any, found: Incidence | None) -> dict[str, Any]:
@@ -126,8 +151,10 @@ def _functions(xp: Any, found: Incidence | None) -> dict[str, Any]:
         side = "pre" if by is found.pre else "post"
         return found.spread(found.sum(x, side), side, x)
 
-    def clip(x: Any, low: Any, high: Any) -> Any:
-        return xp.clip(x, low, high)
+    functions = {name: getattr(xp, name) for name in _FUNCTIONS}
+    return functions | {"sum": total}
 
-    functions = {name: getattr(xp, name) for name in (*_ELEMENTWISE, *_TOTALS)}
-    return functions | {"sum": total, "clip": clip}
+
+def _sums(tree: ast.Expression) -> list[ast.Call]:
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return [c for c in calls if isinstance(c.func, ast.Name) and c.func.id == "sum"]

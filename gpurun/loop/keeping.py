@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gpurun.checkpoint import read_header
 from gpurun.errors import CheckpointError, StimulusError
 from gpurun.session import Session
@@ -39,11 +41,13 @@ class Checkpoints:
     ) -> None:
         self._session, self._digest = session, stream.digest
         self._path = Path(path)
+        # Now, rather than when the first file is due
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         self._every = positive("checkpoint_every", every)
         self._saved = -1
 
     def resume(self) -> int | None:
-        """Load the file; the number of presentations that it comes after, None without a file.
+        """Load the file; the place in the stream where it goes on, None without a file.
 
         Raises
         ------
@@ -68,7 +72,7 @@ class Checkpoints:
         return self._saved
 
     def after(self, done: int, *, last: bool = False) -> None:
-        """Save, if it is time."""
+        """Save, if it is time: after `done` presentations of the stream."""
         if done != self._saved and (last or done % self._every == 0):
             facts = {"done": done, "stream": self._digest}
             self._session.save(self._path, extra={_EXTRA: facts})
@@ -77,17 +81,20 @@ class Checkpoints:
 
 def evaluated(session: Session, evaluate: Callable[[Session], Any]) -> Any:
     """What `evaluate` finds out; the session is as before when it returns."""
-    session.store(_BEFORE_EVALUATION)
+    name = _BEFORE_EVALUATION
+    while name in session.snapshots:  # within another evaluation
+        name += "'"
+    session.store(name)
     try:
         return evaluate(session)
     finally:
         if not session.closed:
-            session.restore(_BEFORE_EVALUATION)
-            session.forget(_BEFORE_EVALUATION)
+            session.restore(name)
+            session.forget(name)
 
 
 def positive(name: str, value: Any) -> int:
     """`value`, which has to be an integer from 1 on; StimulusError if it is not."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise StimulusError(f"{name} is an integer from 1 on, not {value!r}.", name=name)
-    return value
+    return int(value)

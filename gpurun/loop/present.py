@@ -38,7 +38,7 @@ class Presentation:
     satisfied : bool
         Whether the condition `until` was met; true without one.
     done : int
-        Presentations so far, this one included, and those before a resumed run.
+        Presentations so far, this one included, and those of the stream before it was resumed.
     wait_time : float
         Wall seconds for which the session has waited for this stimulus.
     evaluation : object
@@ -60,7 +60,7 @@ class Presentation:
 
 
 class Presentations:
-    """Iterator over presentations; made by `present`.
+    """Iterator over presentations; made by `present`. Also a context manager, see `close`.
 
     Attributes
     ----------
@@ -78,8 +78,7 @@ class Presentations:
         self._session, self._settings = session, settings
         self.waited = self.waited_first = 0.0
         self.done = settings.resumed
-        length = len(stimuli) if hasattr(stimuli, "__len__") and _counted(stimuli) else None
-        self.total = None if length is None else settings.resumed + length
+        self.total = settings.total
         self._stimuli = stimuli
         self._runs = self._present()
 
@@ -89,6 +88,12 @@ class Presentations:
     def __next__(self) -> Presentation:
         return next(self._runs)
 
+    def __enter__(self) -> Presentations:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """End the loop; the stream stops preparing."""
         self._runs.close()
@@ -97,7 +102,8 @@ class Presentations:
 
     def _present(self) -> Generator[Presentation]:
         settings, began = self._settings, self.done
-        report = LoopReporter(settings.report, settings.report_period, self.total, began)
+        report = settings.reporter
+        report.begin()
         for stimulus, waited in self._timed():
             result, attempts, satisfied = self._show(stimulus)
             self.done += 1
@@ -189,8 +195,8 @@ class _Settings:
     evaluate_every: int
     checkpoints: Checkpoints | None
     resumed: int
-    report: Any
-    report_period: Any
+    total: int | None
+    reporter: LoopReporter
     view: bool
     on_device: bool
 
@@ -341,6 +347,9 @@ def present(
             seed = None
     elif resume:
         raise StimulusError("There is nothing to resume without checkpoint=FILE.", name="resume")
+    already = stimuli.order.start if isinstance(stimuli, StimulusStream) and stimuli.order else 0
+    length = _length(stimuli)
+    total = None if length is None else already + length
     # What was changed is to be there when the run begins
     carried = [*as_list(carry, "carry"), *(_whole(change) for change, _ in changes)]
     settings = _Settings(
@@ -355,13 +364,13 @@ def present(
         attempts=positive("attempts", attempts),
         boost=_booster(boost),
         seed=seed,
-        callbacks=tuple(callbacks),
+        callbacks=_functions("callbacks", callbacks),
         evaluate=evaluate,
         evaluate_every=positive("evaluate_every", evaluate_every),
         checkpoints=checkpoints,
-        resumed=resumed or 0,
-        report=report,
-        report_period=report_period,
+        resumed=already,
+        total=total,
+        reporter=LoopReporter(report, report_period, total, already),
         view=view,
         on_device=on_device,
     )
@@ -393,8 +402,17 @@ def _whole(target: Target) -> Target:
     return replace(target, selection=None)
 
 
-def _counted(stimuli: Any) -> bool:
-    return not isinstance(stimuli, StimulusStream) or stimuli.total is not None
+def _length(stimuli: Any) -> int | None:
+    if isinstance(stimuli, StimulusStream):
+        return stimuli.total
+    return len(stimuli) if hasattr(stimuli, "__len__") else None
+
+
+def _functions(name: str, given: Any) -> tuple[Callable[..., Any], ...]:
+    found: tuple[Any, ...] = tuple(given) if isinstance(given, Iterable) else (None,)
+    if not all(callable(function) for function in found):
+        raise StimulusError(f"{name} is a list of functions, not {given!r}.", name=name)
+    return found
 
 
 def _booster(boost: Any) -> Callable[[Any, int], Any]:
@@ -406,6 +424,8 @@ def _booster(boost: Any) -> Callable[[Any, int], Any]:
         )
 
     def stronger(value: Any, attempt: int) -> Any:
+        if not boost:
+            return value
         if isinstance(value, tuple | list | Mapping):
             raise StimulusError(
                 "Spike times and other stimuli that are not one array cannot be multiplied. Give "

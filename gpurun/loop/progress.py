@@ -42,7 +42,7 @@ class LoopProgress:
     waited: float
 
     def __str__(self) -> str:
-        of = "" if self.total is None else f" of {self.total} ({self.done / self.total:.0%})"
+        of = "" if not self.total else f" of {self.total} ({self.done / self.total:.0%})"
         text = f"stimulus {self.done}{of}, {self.rate:.1f} per second"
         if self.left:
             text += f", about {seconds_text(self.left)} left"
@@ -79,8 +79,12 @@ class LoopReporter:
         )
         self._period = wall_seconds("report_period", period)
         self._total, self._already = total, already
-        self._began = self._last = time.monotonic()
         self._told = -1
+        self.begin()
+
+    def begin(self) -> None:
+        """Time is counted from now on."""
+        self._began = self._last = time.monotonic()
 
     def tell(self, done: int, waited: float, *, over: bool = False) -> None:
         """`done` stimuli were presented by this loop."""

@@ -171,7 +171,10 @@ class BatchIterator:
         while order.epochs is None or epoch < order.epochs:
             read = 0
             while True:
-                wanted = max(1, self._size // order.repeat)
+                before = order.start - place
+                # What is left out is not kept, and nothing is known of its size yet
+                size = min(before, _MOST) if before > 0 else self._size
+                wanted = max(1, size // order.repeat)
                 images, labels = self._source.read(np.arange(read, read + wanted))
                 count = len(images)
                 own = np.repeat(np.arange(count), order.repeat)

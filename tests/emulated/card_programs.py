@@ -16,6 +16,7 @@ from brian2 import NeuronGroup, SpikeMonitor, StateMonitor, Synapses, run
 from brian2.units import ms
 
 import gpurun
+from gpurun import stimulus
 from gpurun.errors import GpurunError
 
 from . import fake_cupy
@@ -232,3 +233,65 @@ def results_on_the_card_without_cupy() -> tuple[str, str, float]:
     with _network().session() as session:
         kind, message, _ = _says(lambda: session.run(record=["cells.v"], on_device=True))
         return kind, message, session.t
+
+
+def stimuli_from_the_card() -> dict[str, Any]:
+    """How stimuli came to a session: (first address, bytes) of batches, addresses of overrides."""
+    _begin("order=forward")
+    sys.modules["cupy"] = fake_cupy
+    model = _network()
+    images = np.random.default_rng(0).integers(0, 256, (10, 4, 5), dtype=np.uint8)
+    stream = stimulus.StimulusStream(
+        (images, np.arange(10)), stimulus.Rates(2.0), batch=4, epochs=2
+    )
+    written: list[int] = []
+    host: list[str] = []
+    results, expected = [], []
+    with model.session() as session, model.session() as other:
+        library = session._instance.library
+        number = model.index["cells.drive"]
+        write, write_device = library.write, library.write_device
+
+        def watched(which: int, first: int, values: Any) -> None:
+            host.append(model.manifest.variables[which].name)
+            write(which, first, values)
+
+        def watched_device(which: int, first: int, source: Any) -> None:
+            if which == number:
+                written.append(source.address)
+            write_device(which, first, source)
+
+        library.write, library.write_device = watched, watched_device  # type: ignore[method-assign]
+        near = stream.near(session)
+        batches = []
+        held = []
+        for batch in near.batches():
+            batches.append((batch.values.ctypes.data, batch.values.nbytes))
+            held.append(batch)
+        # What is prepared again lies elsewhere, while these batches are held
+        shown = gpurun.present(
+            session, [one for batch in held for one in batch], target="cells.drive",
+            record=["cells.v"], before={"links.w": gpurun.NormaliseWeights(0.3)}, seed=1,
+        )  # fmt: skip
+        fake_cupy.calls.clear()
+        results = [one.result["cells.v"] for one in shown]
+        calls = list(fake_cupy.calls)
+        values = other.read("links.w")
+        for repeat in range(20):
+            image = images[repeat % 10].reshape(-1) / 255 * 2.0
+            values = values.reshape(20, 20)
+            values = (values * (0.3 / values.sum(axis=0))).reshape(-1)
+            result = other.run(
+                {"cells.drive": image, "links.w": values}, record=["cells.v", "links.w"],
+                seed=None if repeat else 1,
+            )  # fmt: skip
+            values = result["links.w"]
+            expected.append(result["cells.v"])
+    return {
+        "device": near.device,
+        "batches": batches,
+        "written": written,
+        "host": host,
+        "calls": calls,
+        "same": [np.array_equal(a, b) for a, b in zip(results, expected, strict=True)],
+    }

@@ -62,3 +62,17 @@ def test_results_on_the_card_need_cupy() -> None:
     assert kind == "NotSupportedError"
     assert "CuPy" in message
     assert t == 0
+
+
+def test_stimuli_from_the_card() -> None:
+    """An override reads the memory of its batch; nothing goes through the host."""
+    found = isolated.run(card_programs.stimuli_from_the_card)
+    assert found["device"] == "cuda:0"
+    assert [size for _, size in found["batches"]] == [4 * 160, 4 * 160, 2 * 160] * 2
+    expected = [
+        first + 160 * number for first, size in found["batches"] for number in range(size // 160)
+    ]
+    assert found["written"] == expected
+    assert not found["host"]
+    assert "get" not in found["calls"]
+    assert found["same"] == [True] * 20

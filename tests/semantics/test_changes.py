@@ -239,6 +239,7 @@ def test_an_error_leaves_the_session_usable(session: gpurun.Session) -> None:
         ("feed.w", np.zeros(5), ShapeMismatchError, r"feed\.w.*\(72,\).*\(5,\)"),
         ("feed.w", np.full(72, np.inf), NonFiniteValueError, r"feed\.w.*72 value"),
         ("feed.w", "0.5", DtypeMismatchError, r"feed\.w"),
+        ("cells.rest", 3 * nA, UnitMismatchError, r"cells\.rest"),
         ("feed._synaptic_post", 0, ReadOnlyVariableError, "read-only"),
         ("pixels._spikespace", 0, ReadOnlyVariableError, "read-only"),
         ("gen", 0, OverrideError, "'gen'"),

@@ -238,6 +238,28 @@ def test_another_draw_of_the_network(script: models.Script, tmp_path: Path) -> N
         assert_same(state(session), own)
 
 
+def test_another_draw_with_as_many_synapses(everything: models.Script, tmp_path: Path) -> None:
+    """Where no array has another size, only the numbers in them tell the networks apart."""
+    own = everything.model.data.frozen["direct._synaptic_pre"]
+    siblings = (everything.model.redraw(seed) for seed in range(1000))
+    sibling = next(
+        other
+        for other in siblings
+        if other.data.frozen["direct._synaptic_pre"].shape == own.shape
+        and (other.data.frozen["direct._synaptic_pre"] != own).any()
+    )
+    path = tmp_path / "state.h5"
+    with sibling.session() as session:
+        session.run(duration=seconds(100), seed=1)
+        session.save(path)
+    with everything.model.session() as session:
+        session.run(duration=seconds(150), seed=4)
+        before = state(session)
+        session.load(path)
+        session.run(duration=seconds(150), seed=4)
+        assert_same(state(session), before)
+
+
 def test_only_some_variables(everything: models.Script, tmp_path: Path) -> None:
     o = everything.objects
     path = tmp_path / "state.h5"
