@@ -103,7 +103,6 @@ def find(root: Path = Path("/")) -> tuple[ControlGroup, ...]:
             # mount is the container's own group.
             inside = own.is_relative_to(group) and ".." not in own.parts
             here = top / own.relative_to(group) if inside else top
-            here = here if here.is_dir() else top
             found += [_group(at, version) for at in (here, *here.parents) if at.is_relative_to(top)]
     return tuple(found)
 

@@ -186,6 +186,7 @@ def test_containers(tmp_path: Path, own: str, mounted: str) -> None:
     write(tmp_path, "proc/self/cgroup", f"0::{own}\n")
     line = f"30 24 0:26 {mounted} /sys/fs/my\\040groups ro - cgroup2 cgroup rw\n"
     write(tmp_path, "proc/self/mountinfo", line)
+    groups_file(tmp_path, "sys/fs", 1, 1)  # not part of it
     inside = "/abc" if mounted == "/docker" else ""
     groups_file(tmp_path, f"sys/fs/my groups{inside}", 100, 60)
     assert room(tmp_path) == (100, 40)

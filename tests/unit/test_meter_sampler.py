@@ -164,8 +164,25 @@ def test_sampler_that_is_forgotten_ends() -> None:
     assert not thread.is_alive() and kept() is None
 
 
+class Crowded(Played):
+    """Lets others go first between reading the time and giving the sample."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.inside = 0
+        self.most = 0
+
+    def sample(self) -> MemorySample:
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        found = super().sample()
+        os.sched_yield()
+        self.inside -= 1
+        return found
+
+
 def test_samples_of_several_threads_are_in_order() -> None:
-    meter = Played(1)
+    meter = Crowded()
     with Sampler(meter, period=0.0001, keep=10_000) as sampler:
         others = [
             threading.Thread(target=sampled, args=(sampler,), kwargs={"times": 200})
@@ -178,6 +195,7 @@ def test_samples_of_several_threads_are_in_order() -> None:
     times = sampler.timeline().time
     assert len(times) == meter.taken >= 800
     assert (np.diff(times) == 1).all()
+    assert meter.most == 1
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
