@@ -108,8 +108,8 @@ def test_a_death_in_one_worker_leaves_another_alone(model: gpurun.Model) -> None
 def test_a_worker_killed_between_two_calls(worker: RemoteSession) -> None:
     worker.run()
     os.kill(worker.pid, signal.SIGKILL)
-    gone(worker.pid)
-    assert not worker.alive
+    # A little later than its first thread
+    until(lambda: not worker.alive)
     with pytest.raises(WorkerError, match="SIGKILL") as caught:
         worker.run()
     assert caught.value.fields == {"exitcode": None, "signal": "SIGKILL"}
