@@ -21,6 +21,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from gpurun import build as _build_module  # registers with gpurun.model
+from gpurun import estimate as _estimate_module
 from gpurun import session as _session_module
 from gpurun.errors import GpurunError
 from gpurun.model import Model
@@ -29,9 +30,10 @@ from gpurun.results import MonitorRecord, RunResult
 from gpurun.session import Session
 
 if TYPE_CHECKING:
-    from gpurun import datasets, loop, readout, stimulus
+    from gpurun import datasets, loop, readout, scheduler, stimulus
     from gpurun.loop import NormaliseWeights, present
     from gpurun.results_reader import Results
+    from gpurun.scheduler import Scheduler
 
 __version__ = metadata.version("gpurun")
 __all__ = [
@@ -40,6 +42,7 @@ __all__ = [
     "MonitorRecord",
     "NormaliseWeights",
     "RunResult",
+    "Scheduler",
     "Session",
     "__version__",
     "build",
@@ -48,10 +51,11 @@ __all__ = [
     "open_results",
     "present",
     "readout",
+    "scheduler",
     "stimulus",
 ]
 
-del _build_module, _session_module
+del _build_module, _estimate_module, _session_module
 
 
 def build() -> Model:
@@ -101,8 +105,12 @@ def open_results(path: str | os.PathLike[str]) -> Results:
 
 
 # Imported when they are first used: most scripts need none of them
-_MODULES = ("datasets", "loop", "readout", "stimulus")
-_FROM = {"NormaliseWeights": "gpurun.loop", "present": "gpurun.loop"}
+_MODULES = ("datasets", "loop", "readout", "scheduler", "stimulus")
+_FROM = {
+    "NormaliseWeights": "gpurun.loop",
+    "Scheduler": "gpurun.scheduler",
+    "present": "gpurun.loop",
+}
 
 
 def __getattr__(name: str) -> Any:

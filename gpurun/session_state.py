@@ -158,6 +158,11 @@ class StatefulSession:
         """Names of the snapshots, the oldest first."""
         return tuple(self._snapshots)
 
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """Names of the variables that the last `run` has carried."""
+        return self._carried
+
     def _kept_numbers(self, keep: Iterable[Any]) -> list[int]:
         numbers = []
         for key in as_list(keep, "keep"):
