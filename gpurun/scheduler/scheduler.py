@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
 from pathlib import Path
@@ -105,7 +105,8 @@ class Scheduler:
     ) -> None:
         self.model = model
         wanted = device if isinstance(device, list | tuple) else [device]
-        devices = tuple(dict.fromkeys(choose_device(model, one)[0] for one in wanted))
+        named = [choose_device(model, one)[0] for one in wanted]
+        devices: tuple[str, ...] = tuple(dict.fromkeys(named))
         if not devices:
             raise ConfigError("device is an empty list.", name="device", value=device)
         found = check_seed(seed)
@@ -214,8 +215,9 @@ class Scheduler:
     def _stream(self, stimuli: Any) -> Any:
         if isinstance(stimuli, StimulusStream) and stimuli.device == "auto":
             # Arrays of a card cannot be sent to another process
-            shared = self.policy.isolation == "process" or len(self.policy.devices) > 1
-            place = "cpu" if shared else Place.near(self.policy.devices[0]).name
+            first, *others = self.policy.devices
+            shared = self.policy.isolation == "process" or bool(others)
+            place = "cpu" if shared else Place.near(first).name
             return replace(stimuli, device=place)
         return stimuli
 
@@ -230,7 +232,7 @@ class Scheduler:
         record: Iterable[Any] = (),
         duration: Any = None,
         report: Any = None,
-    ) -> Iterator[RunResult | Failed]:
+    ) -> Generator[RunResult | Failed]:
         """Present consecutive stimuli on one session.
 
         Each run begins with what the one before it has left of the variables in `carry`, across
@@ -268,7 +270,7 @@ class Scheduler:
 
     def _run(
         self, request: Request, stimuli: Iterable[Any], reporter: LoopReporter
-    ) -> Iterator[RunResult | Failed]:
+    ) -> Generator[RunResult | Failed]:
         self._check_open()
         if self._line is None:
             self._line = Line(self.model, self.policy, self.record, self._start)
@@ -293,7 +295,7 @@ class Scheduler:
         duration: Any = None,
         ordered: bool = True,
         report: Any = None,
-    ) -> Iterator[Any]:
+    ) -> Generator[Any]:
         """Present independent stimuli, side by side on as many sessions as are of use.
 
         Stimuli are taken from the iterable, in this thread, a few ahead of the results that have
@@ -325,7 +327,7 @@ class Scheduler:
 
     def _deliver(
         self, jobs: Iterable[Job], ordered: bool, reporter: LoopReporter | None
-    ) -> Iterator[Any]:
+    ) -> Generator[Any]:
         """Results of jobs, of which a few are under way."""
         self._check_open()
         engine = self._open_engine()

@@ -119,7 +119,7 @@ def test_submit(script: models.Script) -> None:
         again = scheduler.submit(stimuli(1)[0], record=RECORD, seed=seed_of(5, 0))
         same([future.result() for future in futures], alone(script, 10))
         assert np.array_equal(again.result()["feed.w"], futures[0].result()["feed.w"])
-        with pytest.raises(ScheduleError, match="Stimulus 11 .*ShapeMismatchError"):
+        with pytest.raises(ScheduleError, match=r"Stimulus 11 .*ShapeMismatchError"):
             scheduler.submit({"pixels.rates": np.zeros(3)}).result()
 
 
@@ -205,9 +205,9 @@ def test_a_start_that_cannot_be(script: models.Script, tmp_path: Path) -> None:
         session.run(duration=1e-3)
         session.save(path)
         for start in (path, session):
-            with pytest.raises(ConfigError, match="carried nothing.*keep="):
+            with pytest.raises(ConfigError, match=r"carried nothing.*keep="):
                 Scheduler(script.model, start=start)
-    with pytest.raises(ConfigError, match="checkpoint's path, a session, or values.*not int"):
+    with pytest.raises(ConfigError, match=r"checkpoint's path, a session, or values.*not int"):
         Scheduler(script.model, start=3)
     with pytest.raises(UnknownVariableError):
         Scheduler(script.model, start=path, keep=["feed.u"])

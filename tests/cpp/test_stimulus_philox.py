@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from gpurun.stimulus.philox_kernel import KERNEL_NAME, SOURCE
+from gpurun.stimulus.encoders.philox_kernel import KERNEL_NAME, SOURCE
 from gpurun.toolchain import compile_shared
 
 #: What a CUDA compiler knows by itself.
