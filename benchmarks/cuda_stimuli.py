@@ -22,9 +22,9 @@ import brian2 as b2
 from brian2.devices.device import reset_device
 
 from benchmarks import diehl_cook, stimuli
-from benchmarks.budget import Budget
+from benchmarks.budget import Budget, Part
 from benchmarks.diehl_cook import FULL, SMALL
-from benchmarks.encoding import GPURUN, MAXIMUM, SEED, Rounds, Way, race_to_rates, race_to_spikes
+from benchmarks.encoding import GPURUN, MAXIMUM, SEED, Way, race_to_rates, race_to_spikes
 from benchmarks.encoding import random_images as images_of
 from benchmarks.encoding_checks import Images
 from benchmarks.pinned_copy import PinnedCopy
@@ -34,7 +34,6 @@ from gpurun.bench import card
 from gpurun.bench.card import BenchmarkCard
 from gpurun.bench.cases import Recording
 from gpurun.bench.clocks import Stopwatch
-from gpurun.bench.contenders import interleave
 from gpurun.errors import ConfigError
 from gpurun.stimulus import BernoulliSpikes, Rates, StimulusBatch, StimulusStream
 
@@ -64,7 +63,9 @@ def measure(recording: Recording) -> None:
     images = images_of(400 if recording.quick else 10_000, SMALL.side if where.emulated else 28)
     encode(recording, budget, images, cupy)
     if cupy is not None:
-        copied(recording, images[: 200 if recording.quick else 2000], budget.part(200, 0.1), where)
+        copied(
+            recording, images[: 200 if recording.quick else 2000], budget.part(200, 0.1, 5), where
+        )
     diehl_cook.exact_arithmetic()
     if where.emulated:
         b2.prefs["codegen.cpp.extra_compile_args_gcc"] = ["-w", "-O0", "-ffp-contract=off"]
@@ -92,19 +93,19 @@ def usable_cupy() -> tuple[Any, str]:
 
 def encode(recording: Recording, budget: Budget, images: Images, cupy: Any) -> None:
     """Compare encoders on the card with those of the host."""
-    part, steps = min(stimuli.PART, len(images) // 2), stimuli.TRAIN
+    few, steps = min(stimuli.FEW, len(images) // 2), stimuli.TRAIN
     recording.parameters.update(
         {"images": len(images), "pixels": images[0].size, "steps of a train": steps}
     )
     race_to_rates(
-        recording, images, budget.part(40, 0.05), on_card(cupy, Rates(MAXIMUM)), TOLERANCE
+        recording, images, budget.part(40, 0.05, 5), on_card(cupy, Rates(MAXIMUM)), TOLERANCE
     )
     spikes = on_card(cupy, BernoulliSpikes(steps, seed=SEED))
     for device in ("cpu", "cuda"):
         name = SNNTORCH if device == "cpu" else f"{SNNTORCH}, on the card"
-        ways, recording.parameters[name] = snntorch_ways(steps, part, device)
+        ways, recording.parameters[name] = snntorch_ways(steps, few, device)
         spikes += ways
-    race_to_spikes(recording, images, steps, part, budget.part(12, 0.2), spikes)
+    race_to_spikes(recording, images, steps, few, budget.part(12, 0.2, 3), spikes)
 
 
 def on_card(cupy: Any, encoder: Any) -> list[Way]:
@@ -162,14 +163,13 @@ class BatchCopies:
         return {COPIED: watch.seconds}
 
 
-def copied(recording: Recording, images: Images, rounds: Rounds, where: BenchmarkCard) -> None:
+def copied(recording: Recording, images: Images, part: Part, where: BenchmarkCard) -> None:
     """Compare with a bare copy of as many bytes."""
     recording.parameters["bytes copied"] = images.nbytes
     bare = PinnedCopy(images.nbytes, COPIED, where.toolkit)
     cupy, _ = usable_cupy()
     stream = StreamCopies(images)
-    contenders = [bare, stream, BatchCopies(images, cupy)]
-    found = interleave(contenders, rounds(contenders))
+    found = part.take_turns(recording, "copied", [bare, stream, BatchCopies(images, cupy)])
     arrived = next(stream.batches).values.get()
     stream.batches.close()
     bare.close()
@@ -178,7 +178,6 @@ def copied(recording: Recording, images: Images, rounds: Rounds, where: Benchmar
         bool((arrived == images).all()),
         f"{images.nbytes:,} bytes",
     )
-    recording.add_all("copied", found)
     for name in (STREAM, BATCH):
         recording.compare(
             f"copied: {name} / {bare.name}", found[name][COPIED], found[bare.name][COPIED]

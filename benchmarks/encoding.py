@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.budget import Part
 from benchmarks.encoding_checks import Images, wrong_rates, wrong_spikes
 from gpurun.bench.cases import Recording
 from gpurun.bench.clocks import Stopwatch
-from gpurun.bench.contenders import Contender, interleave
 from gpurun.errors import GpurunError
 from gpurun.stimulus import BernoulliSpikes, Rates
 
@@ -23,9 +23,6 @@ SEED = 20150803
 LOOP = "NumPy loop over images"
 SINGLE = "NumPy loop, float32 draws"
 GPURUN = "gpurun"
-
-#: Says how many rounds contenders shall do.
-Rounds = Callable[[Sequence[Contender]], int]
 
 
 def random_images(count: int, side: int) -> Images:
@@ -95,7 +92,7 @@ def race(
     ways: Sequence[Way],
     images: Images,
     refuse: Callable[[NDArray[Any]], str],
-    rounds: Rounds,
+    part: Part,
 ) -> bool:
     """Check what all ways give, and let them take turns if it is right.
 
@@ -108,7 +105,7 @@ def race(
     images : ndarray
     refuse : callable
         Gets what a way made of the images; says what is wrong, or nothing.
-    rounds : callable
+    part : Part
 
     Returns
     -------
@@ -134,11 +131,7 @@ def race(
     if not right:
         recording.say(f"{group}: not timed, because results are wrong")
         return False
-    contenders = [Encoding(way, images) for way in ways]
-    count = rounds(contenders)
-    recording.say(f"{group}: {count} rounds in turns")
-    found = interleave(contenders, count, warmup=1)
-    recording.add_all(group, found)
+    found = part.take_turns(recording, group, [Encoding(way, images) for way in ways])
     base = ways[0].name
     for way in ways[1:]:
         recording.compare(
@@ -161,7 +154,7 @@ def rates_by_loop(images: Images) -> NDArray[np.float64]:
 def race_to_rates(
     recording: Recording,
     images: Images,
-    rounds: Rounds,
+    part: Part,
     others: Sequence[Way] = (),
     tolerance: float = 0.0,
 ) -> None:
@@ -171,7 +164,7 @@ def race_to_rates(
     ----------
     recording : Recording
     images : ndarray
-    rounds : callable
+    part : Part
     others : sequence of Way
     tolerance : float
         By which rates may differ, relative.
@@ -180,7 +173,7 @@ def race_to_rates(
     ways = [Way(LOOP, rates_by_loop), Way(GPURUN, Rates(MAXIMUM)), *others]
     race(
         recording, "to rates", ways, images,
-        lambda rates: wrong_rates(expected, rates, tolerance=tolerance), rounds,
+        lambda rates: wrong_rates(expected, rates, tolerance=tolerance), part,
     )  # fmt: skip
 
 
@@ -206,8 +199,8 @@ def race_to_spikes(
     recording: Recording,
     images: Images,
     steps: int,
-    part: int,
-    rounds: Rounds,
+    few: int,
+    part: Part,
     others: Sequence[Way] = (),
 ) -> None:
     """Compare the loop with gpurun and `others`; a pixel's intensity is the spikes' probability.
@@ -217,9 +210,9 @@ def race_to_spikes(
     recording : Recording
     images : ndarray
     steps : int
-    part : int
+    few : int
         Images in a batch, where it is not all of them.
-    rounds : callable
+    part : Part
     others : sequence of Way
     """
     encode = BernoulliSpikes(steps, seed=SEED)
@@ -227,10 +220,10 @@ def race_to_spikes(
         Way(LOOP, spikes_by_loop(steps)),
         Way(SINGLE, spikes_by_loop(steps, np.float32)),
         Way(GPURUN, encode),
-        Way(f"{GPURUN}, {part:,} at a time", encode, at_once=part),
+        Way(f"{GPURUN}, {few:,} at a time", encode, at_once=few),
         *others,
     ]
     race(
         recording, "to spikes", ways, images,
-        lambda spikes: wrong_spikes(images, spikes, steps=steps), rounds,
+        lambda spikes: wrong_spikes(images, spikes, steps=steps), part,
     )  # fmt: skip

@@ -15,12 +15,12 @@ from benchmarks.encoding_checks import Images
 SNNTORCH = "snnTorch spikegen.rate"
 
 
-def snntorch_ways(steps: int, part: int, device: str = "cpu") -> tuple[list[Way], str]:
+def snntorch_ways(steps: int, few: int, device: str = "cpu") -> tuple[list[Way], str]:
     """snnTorch's, and which version it is; without it none, and why.
 
     Parameters
     ----------
-    steps, part : int
+    steps, few : int
         As for `race_to_spikes`.
     device : str
         Torch's name of where it runs.
@@ -47,7 +47,7 @@ def snntorch_ways(steps: int, part: int, device: str = "cpu") -> tuple[list[Way]
     name = SNNTORCH if device == "cpu" else f"{SNNTORCH}, on the card"
     ways = [
         Way(name, encode, host, finish=finish),
-        Way(f"{name}, {part:,} at a time", encode, host, finish=finish, at_once=part),
+        Way(f"{name}, {few:,} at a time", encode, host, finish=finish, at_once=few),
     ]
     version = metadata.version("snntorch")
     return ways, f"{version} with torch {torch.__version__}, {torch.get_num_threads()} threads"

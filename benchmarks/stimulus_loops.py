@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import gpurun
-from benchmarks.encoding import SEED, Rounds
+from benchmarks.budget import Part
+from benchmarks.encoding import SEED
 from gpurun.bench.cases import Recording
 from gpurun.bench.clocks import Stopwatch
-from gpurun.bench.contenders import Contender, interleave
+from gpurun.bench.contenders import Series
 from gpurun.stimulus import Stimulus, StimulusBatch, StimulusStream
 
 STAGED = "present, prepared in the background"
@@ -136,17 +137,17 @@ class Bare(Loop):
         return {"wall": watch.seconds}
 
 
-def streamed(recording: Recording, group: str, task: Task, rounds: Rounds) -> None:
+def streamed(recording: Recording, group: str, task: Task, part: Part) -> None:
     """Compare stimuli prepared in the background, batch by batch, and all of them before."""
-    found = _race(recording, group, task, rounds, [STAGED, SYNCHRONOUS, READY])
+    found = _race(recording, group, task, part, [STAGED, SYNCHRONOUS, READY])
     wall = found[STAGED]["wall"]
     recording.compare(f"{group}, wall: {SYNCHRONOUS} / {STAGED}", found[SYNCHRONOUS]["wall"], wall)
     recording.compare(f"{group}, wall: {STAGED} / {READY}", wall, found[READY]["wall"])
 
 
-def trained(recording: Recording, group: str, task: Task, rounds: Rounds) -> None:
+def trained(recording: Recording, group: str, task: Task, part: Part) -> None:
     """See for which share of the time a training run waits for its stimuli."""
-    found = _race(recording, group, task, rounds, [STAGED, READY])
+    found = _race(recording, group, task, part, [STAGED, READY])
     wall = found[STAGED]["wall"]
     for measured in (WAITED, LATER):
         recording.compare(
@@ -157,9 +158,9 @@ def trained(recording: Recording, group: str, task: Task, rounds: Rounds) -> Non
     recording.compare(f"{group}, wall: {STAGED} / {READY}", wall, found[READY]["wall"])
 
 
-def overhead(recording: Recording, group: str, task: Task, rounds: Rounds) -> None:
+def overhead(recording: Recording, group: str, task: Task, part: Part) -> None:
     """Compare `gpurun.present` with a bare loop, where a presentation is one time step."""
-    found = _race(recording, group, task, rounds, [BARE, READY, IMAGES])
+    found = _race(recording, group, task, part, [BARE, READY, IMAGES])
     shown = len(task.images)
     for name in (READY, IMAGES):
         both = zip(found[name]["wall"], found[BARE]["wall"], strict=True)
@@ -168,9 +169,7 @@ def overhead(recording: Recording, group: str, task: Task, rounds: Rounds) -> No
                           found[BARE]["wall"])  # fmt: skip
 
 
-def _race(
-    recording: Recording, group: str, task: Task, rounds: Rounds, names: list[str]
-) -> dict[str, dict[str, list[float]]]:
+def _race(recording: Recording, group: str, task: Task, part: Part, names: list[str]) -> Series:
     """Let loops take turns, and check that the network did the same in all of them."""
     recording.parameters[f"presentations in a round, {group}"] = len(task.images)
     recording.parameters[f"stimuli in a batch, {group}"] = task.batch
@@ -190,14 +189,10 @@ def _race(
             (Bare if name == BARE else Loop)(name, session, task, stimuli[name])
             for name, session in zip(names, sessions, strict=True)
         ]
-        contenders: list[Contender] = [*loops]
-        count = rounds(contenders)
-        recording.say(f"{group}: {count} rounds of {len(task.images)} presentations in turns")
-        found = interleave(contenders, count, warmup=1)
+        found = part.take_turns(recording, group, loops)
     finally:
         for session in sessions:
             session.close()
-    recording.add_all(group, found)
     first = loops[0].values
     same = sum(
         all(task.alike(one, other) for one, other in zip(first, loop.values, strict=True))

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from benchmarks import cuda_stimuli, encoding, snntorch_rate
-from benchmarks.budget import Budget
+from benchmarks.budget import Budget, Part
 from benchmarks.encoding import Way, random_images, spikes_by_loop
 from benchmarks.encoding_checks import wrong_rates, wrong_spikes
 from benchmarks.stimulus_loops import (
@@ -98,11 +98,10 @@ def last_bit(images: Any) -> Any:
 def refused(group: str, *planted: Way) -> Recording:
     """What is recorded when contenders are planted beside those that are right."""
     recording = Recording(quick=True, say=lambda line: None)
-    rounds = Budget(few=True).part(2, 1.0)
     if group == "to rates":
-        encoding.race_to_rates(recording, PICTURES, rounds, planted)
+        encoding.race_to_rates(recording, PICTURES, Part(2), planted)
     else:
-        encoding.race_to_spikes(recording, PICTURES, STEPS, 75, rounds, planted)
+        encoding.race_to_spikes(recording, PICTURES, STEPS, 75, Part(2), planted)
     return recording
 
 
@@ -294,22 +293,43 @@ def test_encoders_on_a_card_are_waited_for() -> None:
 # -- loops -----------------------------------------------------------------------------
 
 
-def test_a_round_is_done_as_often_as_time_allows() -> None:
-    class Sleepless:
-        name = "sleepless"
-        presented = 0
+class Counting:
+    """Counts its rounds, warm-up included."""
 
-        def present(self, number: int) -> dict[str, float]:
-            self.presented += 1
-            return {"wall": 1.0}
+    name = "counting"
 
-    contender = Sleepless()
-    assert Budget(few=True).part(40, 0.5)([contender]) == 2
-    assert Budget(few=False).part(40, 0.5)([contender]) == 40
-    assert contender.presented == 0
-    assert Budget(few=False, deadline=0.0).part(40, 0.5)([contender]) == 2
-    assert Budget(few=False, deadline=time.perf_counter() + 1e6).part(40, 0.5)([contender]) == 40
-    assert contender.presented == 2
+    def __init__(self) -> None:
+        self.presented = 0
+
+    def present(self, number: int) -> dict[str, float]:
+        self.presented += 1
+        return {"wall": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("few", "in_a_row", "seconds", "rounds"),
+    [
+        (True, 5, None, 2),
+        (True, 5, 1e6, 2),
+        (False, 5, None, 40),
+        (False, 5, 1e6, 40),
+        # However little time there is, one turn, and two values for a ratio of medians
+        (False, 5, -1.0, 5),
+        (False, 1, -1.0, 2),
+    ],
+)
+def test_a_part_does_as_many_rounds_as_time_allows(
+    few: bool, in_a_row: int, seconds: float | None, rounds: int
+) -> None:
+    recording = Recording(quick=few, say=lambda line: None)
+    deadline = None if seconds is None else time.perf_counter() + seconds
+    contender = Counting()
+    part = Budget(few, deadline).part(40, 0.5, in_a_row)
+    found = part.take_turns(recording, "group", [contender])
+    assert found == {"counting": {"wall": [1.0] * rounds}}
+    assert [len(one.values) for one in recording.series] == [rounds]
+    # A warm-up, and one more where it has to be known how long a round takes
+    assert contender.presented == rounds + 1 + (deadline is not None and not few)
 
 
 def test_what_a_network_gives_may_differ_as_much_as_is_said() -> None:
