@@ -43,6 +43,12 @@ MINIMUM = {
     "test_stored_again": 1,
     "test_streams": 10,
 }
+#: What is refused is refused before a kernel runs: the order of its threads does not matter.
+ONCE = ("test_bad_input",)
+CASES = [
+    (order, module) for order in ORDERS for module in MINIMUM
+    if order == ORDERS[0] or module not in ONCE
+]  # fmt: skip
 
 
 @dataclass
@@ -67,9 +73,10 @@ def outcomes(report: Path) -> dict[str, Outcome]:
 def run(order: str, folder: Path) -> dict[str, Outcome]:
     """Run ``tests/semantics`` with kernels in this order."""
     report = folder / "report.xml"
+    left_out = [] if order == ORDERS[0] else [f"--ignore=tests/semantics/{m}.py" for m in ONCE]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "tests/semantics", "-q", "-p", "no:cacheprovider",
-         "--tb=short", "--show-capture=no", f"--junitxml={report}",],
+         "--tb=short", "--show-capture=no", f"--junitxml={report}", *left_out,],
         cwd=ROOT,
         env={
             **os.environ,
@@ -107,8 +114,7 @@ def runs(
     }
 
 
-@pytest.mark.parametrize("module", MINIMUM)
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(("order", "module"), CASES)
 def test_semantics(order: str, module: str, runs: Runs) -> None:
     outcome = runs[order].result()[module]
     assert not outcome.failures, "\n\n".join(outcome.failures)
