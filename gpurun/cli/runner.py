@@ -163,6 +163,7 @@ class _Ending:
         self._checkpoint = checkpoint
         self._pid = os.getpid()
         self._started = time.perf_counter()
+        self._began = time.time()
         self._unsubscribe = [events.subscribe(tally), events.subscribe(display)]
 
     def unsubscribe_from(self, end: Callable[[], None]) -> None:
@@ -193,11 +194,19 @@ class _Ending:
             return
         from gpurun.dropin_checkpoint import used
 
-        if not used():
+        if not used() and not self._saved_by_script():
             say(
                 f"warning: nothing was saved to {self._checkpoint}, because the script made no "
-                "device.run. A session saves itself with session.run_for."
+                "device.run. Sessions are saved by session.run_for and gpurun.present."
             )
+
+    def _saved_by_script(self) -> bool:
+        """Whether the script has written the file itself, such as with gpurun.present."""
+        assert self._checkpoint is not None
+        try:
+            return Path(self._checkpoint).stat().st_mtime >= self._began
+        except OSError:
+            return False
 
     def _say_goodbye(self) -> None:
         if self._quiet or self.takeover is None or self.built:

@@ -297,3 +297,15 @@ def test_a_run_that_begins_with_a_restored_file(tmp_path: Path) -> None:
     status, again, said = script(text, tmp_path, "--resume")
     assert (status, again) == (0, printed), said
     assert "at t = 0.008 s of 0.008 s" in said
+
+
+def test_a_script_that_saves_its_session_itself(tmp_path: Path) -> None:
+    text = TINY.replace("cpp_standalone", "gpurun") + (
+        "import gpurun\nfrom gpurun.config import settings\nrun(1*ms)\n"
+        "with gpurun.build().session() as session:\n"
+        "    session.run()\n    session.save(settings().checkpoint)\n"
+    )
+    status, _, said = script(text, tmp_path)
+    assert status == 0, said
+    assert (tmp_path / "run.h5").exists()
+    assert "nothing was saved" not in said
