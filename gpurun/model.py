@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from gpurun.errors import SessionError
+from gpurun.estimate_types import MemoryEstimate
 
 #: Raised whenever the C boundary or the manifest changes incompatibly.
 ABI_VERSION = 3
@@ -99,6 +100,52 @@ class PoissonInputInfo:
 
 
 @dataclass(frozen=True)
+class PathwayInfo:
+    """A synaptic pathway: which spikes it sends where.
+
+    Attributes
+    ----------
+    source : str
+        The group whose spikes it sends, ``"group"`` or ``"group[10:20]"``.
+    sources, delay : str
+        Names of the variables with the source neuron of each synapse, and the delays.
+    first, size : int
+        The source neurons: the first, and how many.
+    dt : float
+        Their time step in seconds; nan if it varies.
+    tracked : bool
+        Whether a reset puts back only the synapses of neurons that spiked.
+    """
+
+    source: str
+    sources: str
+    delay: str
+    first: int
+    size: int
+    dt: float
+    tracked: bool
+
+
+@dataclass(frozen=True)
+class CardInfo:
+    """What a CUDA model has in a card's memory, besides its pathways.
+
+    Attributes
+    ----------
+    mirrored : tuple of str
+        Variables that kernels use.
+    events : tuple of int
+        For each threshold, the number of neurons.
+    sums : tuple of str
+        For each summed variable, the variable with the target of each synapse.
+    """
+
+    mirrored: tuple[str, ...]
+    events: tuple[int, ...]
+    sums: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Manifest:
     """Everything a Session has to know about a model. Durations in seconds.
 
@@ -137,6 +184,10 @@ class Manifest:
     monitor_sources: Mapping[str, str] = field(default_factory=dict)
     #: Whether set-up code stands behind the last ``run()`` of the script.
     trailing: bool = False
+    #: More about `pathways`, by name.
+    pathway_info: Mapping[str, PathwayInfo] = field(default_factory=dict)
+    #: None for the CPU.
+    card: CardInfo | None = None
     format: int = MANIFEST_FORMAT
     abi: int = ABI_VERSION
 
@@ -169,6 +220,11 @@ class Manifest:
         raw["poisson_inputs"] = {
             name: PoissonInputInfo(**entry) for name, entry in raw["poisson_inputs"].items()
         }
+        raw["pathway_info"] = {
+            name: PathwayInfo(**entry) for name, entry in raw["pathway_info"].items()
+        }
+        if raw["card"] is not None:
+            raw["card"] = CardInfo(**{name: tuple(value) for name, value in raw["card"].items()})
         for name in ("aliases", "monitors"):
             raw[name] = {key: tuple(value) for key, value in raw[name].items()}
         for name in ("durations", "static_state", "pathways"):
@@ -272,6 +328,7 @@ class Data:
 _session_factory: Callable[..., Any] | None = None
 _redraw: Callable[[Model, int], Model] | None = None
 _ensure_library: Callable[[Model], Path] | None = None
+_estimate: Callable[..., MemoryEstimate] | None = None
 
 
 def register(
@@ -279,12 +336,14 @@ def register(
     session: Callable[..., Any] | None = None,
     redraw: Callable[[Model, int], Model] | None = None,
     library: Callable[[Model], Path] | None = None,
+    memory: Callable[..., MemoryEstimate] | None = None,
 ) -> None:
     """Let higher layers provide what `Model`'s methods do (imports go one way only)."""
-    global _session_factory, _redraw, _ensure_library
+    global _session_factory, _redraw, _ensure_library, _estimate
     _session_factory = session or _session_factory
     _redraw = redraw or _redraw
     _ensure_library = library or _ensure_library
+    _estimate = memory or _estimate
 
 
 @dataclass(frozen=True, eq=False)
@@ -357,6 +416,38 @@ class Model:
         if _session_factory is None:
             raise SessionError("import gpurun before using a Model")
         return _session_factory(self, device=device, **options)
+
+    def memory(
+        self, duration: Any = None, snapshots: int = 0, *, rates: Any = None
+    ) -> MemoryEstimate:
+        """Bytes that a session will take, by part, of the host's memory and of the card's.
+
+        No session is opened, and no memory is taken for one.
+
+        Parameters
+        ----------
+        duration : Quantity or float (s), optional
+            Of a run whose monitors record in memory; the script's if left out. Zero for a
+            session that is only opened.
+        snapshots : int, optional
+            How many `Session.store` is going to keep.
+        rates : Quantity or float (Hz), or mapping of str to such, optional
+            Spikes per second and neuron, of which the size of spike monitors and queues
+            depends: one for all, or by the names of groups or monitors. 10 Hz where nothing
+            is said, and for the monitor of a SpikeGeneratorGroup what it holds.
+
+        Raises
+        ------
+        DurationError, UnitMismatchError
+            As `Session.run`.
+        UnknownVariableError, OverrideError
+            `rates` names what does not exist, or has a rate that cannot be.
+        BuildError, ToolchainError
+            The library, whose size counts, had to be compiled again and could not be.
+        """
+        if _estimate is None:
+            raise SessionError("import gpurun before using a Model")
+        return _estimate(self, duration, snapshots, rates=rates)
 
     def redraw(self, seed: int) -> Model:
         """A sibling of this model with connectivity and initial values drawn anew.

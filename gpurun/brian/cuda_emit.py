@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from typing import Any
 
@@ -16,6 +16,7 @@ from gpurun.brian.cuda_codeobject import GpurunCUDACodeObject, pointer_name
 from gpurun.brian.manifest import Description
 from gpurun.brian.philox_codeobject import loop_numbers
 from gpurun.brian.writes import owned_by, variables_written_by
+from gpurun.model import CardInfo
 
 #: Files of ``cuda_templates/`` that are part of every model as they are.
 HEADERS = ("mirrors.h", "device.h", "device.cu", "philox.h", "own_stream.h")
@@ -24,6 +25,7 @@ _ID = re.compile(r"%ID\((\w+)\)%")
 _RECORDER = re.compile(r"%RECORDER\((\w+)\)%")
 # What a code object keeps in device memory beyond variables
 _OWNED = re.compile(r"^gpurun::cuda::\w+ (\w+);$", re.MULTILINE)
+_SUMS = re.compile(r"^gpurun::cuda::Targets \w+;$", re.MULTILINE)
 _STREAM = re.compile(r"%STREAM\((.*?)\)%(?=\s)")
 _DRAWS = "own_stream"
 _MONITORS = ("spikemonitor", "statemonitor", "ratemonitor")
@@ -224,6 +226,25 @@ class _Emitter:
         )
 
 
+    def card_info(self) -> CardInfo:
+        """What `emit` has put into the card's memory."""
+        table = self.description.table
+        sums = []
+        for codeobj in self.codeobjs:
+            if _SUMS.search(codeobj.code.cu_file):
+                named = {self.ids[name] for name in named_arrays(codeobj.code.before_run_cu_file)}
+                sums += [table[number].name for number in named if table[number].kind == "dynamic"]
+        return CardInfo(
+            mirrored=tuple(table[number].name for number in sorted(self.arrays)),
+            events=tuple(
+                int(codeobj.variables["N"].get_value())
+                for codeobj in self.codeobjs
+                if codeobj.template_name == "threshold"
+            ),
+            sums=tuple(sums),
+        )
+
+
 def _recorded(codeobj: Any) -> list[Any]:
     """The variables of a monitor that grow."""
     return [
@@ -245,14 +266,16 @@ def _constants(codeobj: Any) -> str:
 
 
 def device_sources(device: Any, description: Description) -> dict[str, str]:
-    """Files of the device's half, by name.
+    """Files of the device's half, by name; the manifest learns what they put on the card.
 
     Parameters
     ----------
     device : gpurun.brian.cuda.CUDAStandaloneDevice
     description : Description
     """
-    files = {"model.cu": _Emitter(device, description).emit()}
+    emitter = _Emitter(device, description)
+    files = {"model.cu": emitter.emit()}
+    description.manifest = replace(description.manifest, card=emitter.card_info())
     for name in HEADERS:
         header = resources.files("gpurun.cuda_templates").joinpath(name)
         files[name] = header.read_text(encoding="utf-8")

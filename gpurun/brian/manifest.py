@@ -24,7 +24,7 @@ from gpurun.brian import poisson
 from gpurun.brian.identity import identity
 from gpurun.brian.program import Program
 from gpurun.brian.writes import event_driven_variables, variables_written_by
-from gpurun.model import Manifest, SpikeGeneratorInfo, VariableInfo
+from gpurun.model import Manifest, PathwayInfo, SpikeGeneratorInfo, VariableInfo
 
 _MONITORS = (EventMonitor, StateMonitor, PopulationRateMonitor)
 # Written by C++ code outside any code object.
@@ -349,6 +349,7 @@ class _Describer:
         description.manifest = replace(
             description.manifest,
             pathways=tuple(description.pathways),
+            pathway_info=self.pathway_info(description),
             trailing=bool(program.trailing),
             monitor_clocks={
                 name: obj.clock.name
@@ -396,6 +397,24 @@ class _Describer:
                     description.pathways.index(name) for name in names
                 )
         description.pathways_of_variable = of_variable
+
+    def pathway_info(self, description: Description) -> dict[str, PathwayInfo]:
+        """What a pathway's queue is made of."""
+        tracked = {number for numbers in description.pathways_of_variable for number in numbers}
+        found = {}
+        for synapses in self.device.synapses:
+            for pathway in synapses._pathways:
+                clock = pathway.source.clock
+                found[pathway.name] = PathwayInfo(
+                    source=_source_name(pathway.source),
+                    sources=self.names[pathway.synapse_sources],
+                    delay=self.names[pathway.variables["delay"]],
+                    first=int(pathway.spikes_start),
+                    size=int(pathway.spikes_stop - pathway.spikes_start),
+                    dt=float("nan") if isinstance(clock, EventClock) else float(clock.dt_),
+                    tracked=description.pathways.index(pathway.name) in tracked,
+                )
+        return dict(sorted(found.items()))
 
     def constants(self) -> dict[str, str]:
         """External constants that were compiled in, with their values."""
