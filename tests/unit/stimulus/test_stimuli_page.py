@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from gpurun.stimulus import place
 
 PAGE = Path(__file__).parents[3] / "docs" / "stimuli.md"
 
@@ -18,7 +21,7 @@ def test_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, Any] = {}
     with pytest.MonkeyPatch.context() as patch:
         # CuPy may be there without a card, which would be worth a warning
-        patch.setenv("GPURUN_DEVICE", "cpu")
+        patch.setattr(place, "settings", lambda: SimpleNamespace(device="cpu"))
         for block in blocks:
             exec(compile(block, str(PAGE), "exec"), names)
     first, sizes, waited = capsys.readouterr().out.splitlines()
