@@ -225,7 +225,6 @@ class _Emitter:
             )
         )
 
-
     def card_info(self) -> CardInfo:
         """What `emit` has put into the card's memory."""
         table = self.description.table
