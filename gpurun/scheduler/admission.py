@@ -56,12 +56,15 @@ class Admission:
             gauge.looked = time.monotonic()
         return gauge.sample
 
-    def fits(self, device: str) -> bool:
-        """Whether a further session fits; where nothing can be measured, it does."""
+    def fits(self, device: str, coming: int = 0) -> bool:
+        """Whether a further session fits; where nothing can be measured, it does.
+
+        `coming` of them are being opened.
+        """
         used = self.look(device, now=True).used
         if used is None:
             return True
-        return used + self.expected(device) <= self._gauges[device].limit
+        return used + (1 + coming) * self.expected(device) <= self._gauges[device].limit
 
     def exceeded(self, device: str) -> bool:
         """Whether more is used than may be, by whomever."""

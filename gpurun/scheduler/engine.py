@@ -5,29 +5,33 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
-from concurrent.futures import CancelledError
+from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError, InvalidStateError, wait
+from contextlib import suppress
+from enum import Enum, auto
 
 import numpy as np
 
-from gpurun.errors import (
-    DeviceMemoryError,
-    GpurunError,
-    ScheduleError,
-    WorkerError,
-    WorkerTimeoutError,
-)
+from gpurun.errors import DeviceMemoryError, ScheduleError, WorkerError, WorkerTimeoutError
 from gpurun.model import Model
 from gpurun.scheduler.admission import Admission
 from gpurun.scheduler.jobs import Job
 from gpurun.scheduler.policy import Policy
 from gpurun.scheduler.record import Record
-from gpurun.scheduler.seat import Seat, lost_session
+from gpurun.scheduler.seat import CRASHES, Seat, lost_session, open_seat, stop_or_kill
 from gpurun.scheduler.tuning import Tuner
 
-#: Sessions that one stimulus may take with it before it is given up.
-_CRASHES = 3
 _LOOK_AGAIN = 0.2
+#: Seconds that a session given up has to show its effect on the memory.
+_SETTLE = 0.5
+
+
+class _Then(Enum):
+    """What a seat does after a stimulus."""
+
+    GO_ON = auto()
+    REOPEN = auto()
+    LEAVE = auto()
 
 
 class Engine:
@@ -61,7 +65,8 @@ class Engine:
         self._start, self._version = dict(start), 0
         self._changed = threading.Condition()
         self._jobs: deque[Job] = deque()
-        #: By number; None while it is being opened.
+        #: By number; None while it is being opened. Each of them serves, or is taken out of here
+        #: by its own thread, which sees to it that no job is left behind.
         self._seats: dict[int, Seat | None] = {}
         self._devices: dict[int, str] = {}
         self._threads: list[threading.Thread] = []
@@ -69,6 +74,9 @@ class Engine:
         self._opening = threading.Lock()
         self._closing = False
         self._fatal: BaseException | None = None
+        #: Seats that stand back, and when the last was given up, for lack of memory.
+        self._standing: set[int] = set()
+        self._shrunk_at = -_SETTLE
 
     # -- from outside -----------------------------------------------------------
 
@@ -92,16 +100,32 @@ class Engine:
         return job
 
     def cancel(self, jobs: list[Job]) -> None:
-        """Take jobs back; those that are at work are stopped."""
+        """Take jobs back. Those that are at work are stopped, and waited for."""
         wanted = {id(job) for job in jobs}
         with self._changed:
+            for job in jobs:
+                job.abandoned = True
             for job in [job for job in self._jobs if id(job) in wanted]:
                 self._jobs.remove(job)
                 _cancel(job)
-            for seat in self._seats.values():
-                if seat is not None and seat.job is not None and id(seat.job) in wanted:
-                    seat.job.abandoned = True
-                    seat.stop()
+        futures = [job.future for job in jobs]
+        self._stop(lambda: not wait(futures, 0.05).not_done, lambda job: id(job) in wanted)
+
+    def _stop(self, over: Callable[[], bool], meant: Callable[[Job], bool]) -> None:
+        """Stop runs until it is `over`, which may wait a moment.
+
+        Again and again: a request is lost if it comes just before the run begins.
+        """
+        began = time.monotonic()
+        while True:
+            with self._changed:
+                seats = [seat for seat in self._seats.values() if seat is not None]
+            for seat in seats:
+                job = seat.job
+                if job is not None and meant(job):
+                    stop_or_kill(seat, time.monotonic() - began)
+            if over():
+                return
 
     def restart(self, start: Mapping[str, np.ndarray]) -> None:
         """Let runs begin with other values from now on."""
@@ -116,18 +140,25 @@ class Engine:
             return dict(Counter(seat.device for seat in self._seats.values() if seat is not None))
 
     def close(self) -> None:
-        """Finish what is at work, forget what waits, and give everything back."""
+        """Stop what is at work, forget what waits, and give everything back."""
         with self._changed:
             self._closing = True
             for job in self._jobs:
                 _cancel(job)
             self._jobs.clear()
             for seat in self._seats.values():
-                if seat is not None and seat.job is not None:
-                    seat.stop()
+                if seat is not None and (job := seat.job) is not None:
+                    job.abandoned = True
+            threads = list(self._threads)
             self._changed.notify_all()
-        for thread in self._threads:
-            thread.join()
+
+        def over() -> bool:
+            alive = [thread for thread in threads if thread.is_alive()]
+            for thread in alive[:1]:
+                thread.join(0.05)
+            return not alive
+
+        self._stop(over, lambda job: True)
 
     # -- opening seats ----------------------------------------------------------
 
@@ -152,57 +183,70 @@ class Engine:
 
     def _device_for_next(self) -> str | None:
         taken = Counter(self._devices[number] for number in self._seats)
+        # What they will take cannot be measured yet
+        coming = Counter(self._devices[n] for n, seat in self._seats.items() if seat is None)
         for device in sorted(self.policy.devices, key=lambda name: taken[name]):
-            if not self._seats or self.policy.replicas is not None or self._admission.fits(device):
+            if not self._seats or self.policy.replicas is not None:
+                return device
+            if self._admission.fits(device, coming[device]):
                 return device
         return None
 
-    def _open(self, number: int, device: str) -> tuple[Seat, int]:
+    def _open(self, number: int, device: str) -> Seat:
         # One at a time, so that what each takes can be told
         with self._opening:
             with self._changed:
                 start, version = self._start, self._version
             self._admission.opening(device)
-            seat = Seat(number, self._model, device, self.policy.isolation, start)
+            seat = open_seat(number, self._model, device, self.policy.isolation, start)
+            seat.version = version
             self._admission.opened(device)
         self._record.event("seat opened", f"session {number} on {seat.device}")
-        return seat, version
+        with self._changed:
+            self._seats[number] = seat
+            self.tuner.restart()
+        return seat
 
     # -- one seat's thread ------------------------------------------------------
 
     def _serve(self, number: int, device: str) -> None:
         seat: Seat | None = None
+        job: Job | None = None
         try:
-            seat, version = self._open(number, device)
-            with self._changed:
-                self._seats[number] = seat
-                self.tuner.restart()
+            seat = self._open(number, device)
             while (job := self._take(number, seat)) is not None:
-                if version != self._version:
+                then = self._run(seat, job)
+                job = None
+                if then is _Then.LEAVE:
+                    break
+                if then is _Then.REOPEN:
                     with self._changed:
-                        start, version = self._start, self._version
-                    seat.session.rebase(start)
-                if not self._run(seat, job):
-                    # Its session is lost
+                        self._seats[number] = None
                     seat.close()
-                    seat, version = self._open(number, device)
-                    with self._changed:
-                        self._seats[number] = seat
+                    seat = self._open(number, device)
         except BaseException as error:
+            if job is not None and not job.future.done():
+                job.future.set_exception(job.failure(error))
             self._ended(number, error)
         finally:
+            self._leave(number)
             if seat is not None:
-                seat.close()
+                with suppress(Exception):
+                    seat.close()
                 self._record.event("seat closed", f"session {number}")
-            with self._changed:
-                self._seats.pop(number, None)
-                self._changed.notify_all()
+
+    def _leave(self, number: int) -> None:
+        with self._changed:
+            self._seats.pop(number, None)
+            self._standing.discard(number)
+            self._changed.notify_all()
 
     def _take(self, number: int, seat: Seat) -> Job | None:
         """The next job; None if the seat is to be given up."""
         with self._changed:
             while True:
                 if self._closing or self._fatal is not None or self._superfluous(number):
+                    self._leave(number)
                     return None
                 if self._jobs and not self._has_to_wait(number, seat):
                     job = self._jobs.popleft()
@@ -221,24 +265,40 @@ class Engine:
         sample = self._admission.look(seat.device)
         self._record.memory(seat.device, sample)
         if not self._admission.exceeded(seat.device):
+            self._standing.discard(number)
             return False
-        what = f"{(sample.used or 0) / 2**30:.2f} GiB of {seat.device} are used"
+        told, what = number in self._standing, f"{(sample.used or 0) / 2**30:.2f} GiB"
+        what += f" of {seat.device} are used"
+        self._standing.add(number)
         if number == min(self._seats) or self.policy.when_full == "go_on":
             # Somebody has to work, or nothing would ever end
-            self._record.event("memory exceeded", f"{what}; going on")
+            if not told:
+                self._record.event("memory exceeded", f"{what}; session {number} goes on")
             return False
-        if self.policy.when_full == "shrink":
+        if self.policy.when_full == "wait":
+            if not told:
+                self._record.event("waiting for memory", f"{what}; session {number} stands back")
+        elif time.monotonic() - self._shrunk_at >= _SETTLE and self.tuner.wanted >= len(
+            self._seats
+        ):
+            self._shrunk_at = time.monotonic()
             self._record.event("shrunk", f"{what}; one session less")
             self.tuner.limit(len(self._seats) - 1)
-            return True
-        self._record.event("waiting for memory", what)
+            self._changed.notify_all()
         return True
 
-    def _run(self, seat: Seat, job: Job) -> bool:
-        """Run a job; false if the seat has lost its session."""
+    def _run(self, seat: Seat, job: Job) -> _Then:
+        """Run a job; says what becomes of the seat."""
+        if not seat.alive:
+            # It ended between two stimuli, which is not this one's doing
+            seat.job = None
+            self._record.event("worker lost", f"session {seat.number}, while it was idle")
+            self._again(job)
+            return _Then.REOPEN
         job.attempts += 1
         began, waited = time.time(), time.perf_counter() - job.queued
         try:
+            self._renew(seat)
             result = seat.run(job)
         except BaseException as error:
             seat.job = None
@@ -247,7 +307,7 @@ class Engine:
         seat.job = None
         if job.abandoned:
             job.future.set_exception(CancelledError())
-            return True
+            return _Then.GO_ON
         self._record.stimulus(job, seat, began, waited, result, None)
         job.future.set_result(result)
         with self._changed:
@@ -256,11 +316,18 @@ class Engine:
             self._grow()
             self._changed.notify_all()
         self._record.show(self.seats)
-        return True
+        return _Then.GO_ON
+
+    def _renew(self, seat: Seat) -> None:
+        with self._changed:
+            start, version = self._start, self._version
+        if seat.version != version:
+            seat.rebase(start)
+            seat.version = version
 
     # -- faults -----------------------------------------------------------------
 
-    def _failed(self, seat: Seat, job: Job, error: BaseException) -> bool:
+    def _failed(self, seat: Seat, job: Job, error: BaseException) -> _Then:
         lost = lost_session(error, seat)
         if lost:
             self._record.event("worker lost", f"session {seat.number}: {error}")
@@ -271,9 +338,10 @@ class Engine:
             self._give_up(job, error)
         elif isinstance(error, DeviceMemoryError) and self._shrink(seat):
             self._again(job)
+            return _Then.LEAVE
         elif isinstance(error, WorkerError) and not isinstance(error, WorkerTimeoutError):
             job.crashes += 1
-            if job.crashes < _CRASHES:
+            if job.crashes < CRASHES:
                 self._again(job)
             else:
                 self._fail(job, error)
@@ -286,23 +354,28 @@ class Engine:
             self._again(job)
         else:
             self._fail(job, error)
-        return not lost
+        return _Then.REOPEN if lost else _Then.GO_ON
 
     def _shrink(self, seat: Seat) -> bool:
-        """Go on with one session less; false if it is the last."""
+        """Go on without this session; false if it is the last."""
         with self._changed:
             others = len(self._seats) - 1
             if others < 1:
                 return False
+            self._leave(seat.number)
             self.tuner.limit(others)
-            self._changed.notify_all()
         self._record.event("shrunk", f"no memory for session {seat.number}; going on with {others}")
         return True
 
     def _again(self, job: Job) -> None:
         with self._changed:
-            job.queued = time.perf_counter()
-            self._jobs.appendleft(job)
+            if self._closing or job.abandoned:
+                _cancel(job)
+            elif self._fatal is not None:
+                job.future.set_exception(self._gone(job))
+            else:
+                job.queued = time.perf_counter()
+                self._jobs.appendleft(job)
             self._changed.notify_all()
 
     def _fail(self, job: Job, error: BaseException) -> None:
@@ -311,13 +384,14 @@ class Engine:
         with self._changed:
             self._changed.notify_all()
 
-    def _give_up(self, job: Job, error: BaseException) -> None:
+    def _give_up(self, job: Job | None, error: BaseException) -> None:
+        """Nothing can be run any more."""
         with self._changed:
             self._fatal = error
-            waiting = list(self._jobs)
+            waiting = [*self._jobs] if job is None else [job, *self._jobs]
             self._jobs.clear()
             self._changed.notify_all()
-        for other in [job, *waiting]:
+        for other in waiting:
             if not other.future.done():
                 other.future.set_exception(self._gone(other))
 
@@ -335,25 +409,21 @@ class Engine:
 
     def _ended(self, number: int, error: BaseException) -> None:
         """A seat's thread has come to an error outside of a run: it could not be opened."""
-        with self._changed:
-            others = [seat for n, seat in self._seats.items() if n != number and seat is not None]
         self._record.event("seat not opened", f"session {number}: {error}")
-        if others and isinstance(error, GpurunError):
-            with self._changed:
-                self.tuner.limit(len(others))
-            return
         with self._changed:
-            self._fatal = error
-            waiting = list(self._jobs)
-            self._jobs.clear()
-            self._changed.notify_all()
-        for job in waiting:
-            if not job.future.done():
-                job.future.set_exception(self._gone(job))
+            # At once: of two that fail at the same time, the second is the last
+            self._leave(number)
+            if self._seats and isinstance(error, Exception):
+                self.tuner.limit(len(self._seats))
+                return
+        self._give_up(None, error)
 
 
 def _cancel(job: Job) -> None:
     """Nobody runs it any more; whoever waits for it is told."""
-    if not job.future.done():
-        job.future.cancel()
-        job.future.set_running_or_notify_cancel()
+    if job.future.cancel():
+        with suppress(RuntimeError, InvalidStateError):
+            job.future.set_running_or_notify_cancel()
+    elif not job.future.done():
+        # It was at work once
+        job.future.set_exception(CancelledError())

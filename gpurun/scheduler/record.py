@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import warnings
 from collections.abc import Mapping
@@ -42,7 +43,9 @@ class Record:
             self.lost += 1
         if what in _WARNED and what not in self._warned:
             self._warned.add(what)
-            warnings.warn(f"gpurun: {what}: {text}", RuntimeWarning, stacklevel=2)
+            # Where warnings are errors, this one must not end a session's thread
+            with contextlib.suppress(RuntimeWarning):
+                warnings.warn(f"gpurun: {what}: {text}", RuntimeWarning, stacklevel=2)
 
     def memory(self, device: str, sample: MemorySample) -> None:
         """The memory of a device was looked at."""

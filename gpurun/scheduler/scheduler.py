@@ -6,7 +6,7 @@ import os
 import secrets
 from collections import deque
 from collections.abc import Generator, Iterable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -190,9 +190,8 @@ class Scheduler:
                     name="start",
                     value=start,
                 )
-            session = self._line.seat.session
             names: Iterable[Any] = self._line_names if keep is None else keep
-            start = {key: session.read(key) for key in names}
+            start = {key: self._line.read(key) for key in names}
             keep = None
         self._start = start_values(self.model, start, keep)
         if self._engine is not None:
@@ -334,18 +333,25 @@ class Scheduler:
         coming = iter(jobs)
         under_way: deque[Job] = deque()
         done, exhausted = 0, False
+        failure: Exception | None = None
         if reporter is not None:
             reporter.begin()
         try:
             while True:
                 # Enough for all seats while this thread deals with a result
                 while not exhausted and len(under_way) < 2 * engine.tuner.wanted + 2:
-                    job = next(coming, None)
+                    try:
+                        job = next(coming, None)
+                    except Exception as error:
+                        # What is under way is given first
+                        job, failure = None, error
                     if job is None:
                         exhausted = True
                     else:
                         under_way.append(engine.submit(job))
                 if not under_way:
+                    if failure is not None:
+                        raise failure
                     break
                 if ordered:
                     job = under_way[0]
@@ -361,7 +367,6 @@ class Scheduler:
         finally:
             if under_way:
                 engine.cancel(list(under_way))
-                wait([job.future for job in under_way])
         if reporter is not None:
             reporter.tell(done, 0.0, over=True)
 
@@ -372,6 +377,12 @@ class Scheduler:
             if self.policy.on_error == "skip" and error.__cause__ is not None and job.attempts:
                 return Failed(job.index, error.__cause__, job.attempts)
             raise
+        except CancelledError:
+            raise ScheduleError(
+                f"The scheduler was closed before stimulus {job.index} was finished.",
+                index=job.index,
+                attempts=job.attempts,
+            ) from None
 
     def _open_engine(self) -> Engine:
         if self._engine is None:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import threading
-import time
+import os
+import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 import numpy as np
 
-from gpurun.errors import SimulationError, WorkerTimeoutError
+from gpurun.calls import label
+from gpurun.errors import SimulationError, WorkerError, WorkerTimeoutError
 from gpurun.model import Model
 from gpurun.results import RunResult
 from gpurun.scheduler.jobs import Job
 from gpurun.session import Session
 from gpurun.worker import RemoteSession
+
+#: Sessions that one stimulus may take with it before it is given up; attempts to open one.
+CRASHES = 3
+#: Seconds that a run has to end after it was asked to stop.
+_PATIENCE = 5.0
 
 
 class SessionLike(Protocol):
@@ -61,8 +68,10 @@ class Seat:
 
     Attributes
     ----------
-    busy : float
-        Wall seconds in runs so far.
+    job : Job or None
+        What it is at.
+    version : int
+        Of what runs begin with; the owner's.
     """
 
     def __init__(
@@ -76,14 +85,16 @@ class Seat:
         self.number = number
         self.isolation = isolation
         self.job: Job | None = None
-        self.busy = 0.0
+        self.version = 0
+        #: What the model has for the variables that were rebased once, by name.
+        self._frozen: dict[str, np.ndarray] = {}
         self._model = model
         kind: Any = RemoteSession if isolation == "process" else Session
         self.session: SessionLike = kind(model, device)
         self.device = self.session.device
         try:
             if start:
-                self.session.rebase(dict(start))
+                self.rebase(start)
         except BaseException:
             self.close()
             raise
@@ -98,34 +109,25 @@ class Seat:
         Exception
             What the session raises.
         """
-        began = time.perf_counter()
-        overrides = [*job.overrides, *further]
-        try:
-            if self.isolation == "process":
-                result = self.session.run(overrides, timeout=job.timeout, **job.options)
-            else:
-                result = self._within_time(job, overrides)
-        finally:
-            self.busy += time.perf_counter() - began
-        return result
+        # What the stimulus itself says comes last, and may be said once only
+        given = {label(target) for target, _ in job.overrides}
+        overrides = [*((name, value) for name, value in further if name not in given)]
+        overrides += job.overrides
+        if self.isolation == "process":
+            return self.session.run(overrides, timeout=job.timeout, **job.options)
+        return self._within_time(job, overrides)
 
     def _within_time(self, job: Job, overrides: Any) -> RunResult:
-        if job.timeout is None:
-            return self.session.run(overrides, **job.options)
-        late = threading.Event()
+        late = False
 
-        def stop() -> None:
-            late.set()
-            self.session.stop()
+        def over(completed: float, elapsed: float) -> bool:
+            # Asked about 20 times a second; unlike stop(), this cannot come too early
+            nonlocal late
+            late = job.timeout is not None and elapsed > job.timeout
+            return late or job.abandoned
 
-        timer = threading.Timer(job.timeout, stop)
-        timer.daemon = True
-        timer.start()
-        try:
-            result = self.session.run(overrides, **job.options)
-        finally:
-            timer.cancel()
-        if late.is_set() and result.completed < 1:
+        result = self.session.run(overrides, progress=over, **job.options)
+        if late and result.completed < 1:
             raise WorkerTimeoutError(
                 f"Stimulus {job.index} took longer than {job.timeout:g} s of wall time.",
                 exitcode=None,
@@ -133,6 +135,15 @@ class Seat:
                 seconds=job.timeout,
             )
         return result
+
+    def rebase(self, start: Mapping[str, np.ndarray]) -> None:
+        """Let runs begin with `start`, and with the model's own values of everything else."""
+        unknown = [name for name in start if name not in self._frozen]
+        if unknown:
+            self.session.rebase({})
+            found = {name: self.session.read(name) for name in unknown}
+            self._frozen |= found
+        self.session.rebase({**self._frozen, **start})
 
     @property
     def alive(self) -> bool:
@@ -142,6 +153,12 @@ class Seat:
     def stop(self) -> None:
         """End the present run after its step."""
         self.session.stop()
+
+    def kill(self) -> None:
+        """End the process of the session, if it has one."""
+        if self.isolation == "process" and self.alive:
+            with suppress(ProcessLookupError):
+                os.kill(getattr(self.session, "pid"), signal.SIGKILL)  # noqa: B009
 
     def close(self) -> None:
         """Give the memory back."""
@@ -153,3 +170,32 @@ def lost_session(error: BaseException, seat: Seat) -> bool:
     if not seat.alive:
         return True
     return isinstance(error, SimulationError) and bool(error.fields.get("sticky"))
+
+
+def open_seat(
+    number: int, model: Model, device: str, isolation: str, start: Mapping[str, np.ndarray]
+) -> Seat:
+    """Open a session; again, if its process dies meanwhile.
+
+    Raises
+    ------
+    Exception
+        What opening a session raises.
+    """
+    for _ in range(CRASHES - 1):
+        try:
+            return Seat(number, model, device, isolation, start)
+        except WorkerTimeoutError:
+            raise
+        except WorkerError:
+            continue
+    return Seat(number, model, device, isolation, start)
+
+
+def stop_or_kill(seat: Seat, seconds: float) -> None:
+    """Stop a run that was asked to end some seconds ago."""
+    if seconds > _PATIENCE:
+        seat.kill()
+    else:
+        with suppress(Exception):
+            seat.stop()

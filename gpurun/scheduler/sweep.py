@@ -114,7 +114,9 @@ class Sweep:
             )  # fmt: skip
         own = [f"{name}.{k}" for k in range(whole.ndim - 2)]
         coordinates = {
-            key: list(values) if all(map(np.isscalar, values)) else list(range(len(values)))
+            key: list(range(len(values)))
+            if any(isinstance(v, str) for v in values)
+            else list(values)
             for key, values in self.parameters.items()
         }
         if self.mode == "zip":
@@ -165,8 +167,9 @@ def run_sweep(
     ]
 
     def jobs() -> Iterator[Job]:
-        for index, (point, repeat) in enumerate(wanted):
-            job = request.job(index, {})
+        for point, repeat in wanted:
+            # The same number when the sweep goes on after an interruption
+            job = request.job(repeat * len(points) + point, {})
             job.overrides = [*fixed, *zip(targets, points[point], strict=True)]
             job.options = {**job.options, "seed": seed_of(seed, point, repeat)}
             yield job
@@ -178,7 +181,7 @@ def run_sweep(
             if isinstance(result, Failed):
                 failed.append(result)
                 continue
-            point, repeat = wanted[index]
+            repeat, point = divmod(index, len(points))
             shown = {name: _plain(v) for name, v in zip(names, points[point], strict=True)}
             result.save(
                 writer,
