@@ -30,7 +30,7 @@ from gpurun.results import MonitorRecord, RunResult
 from gpurun.session import Session
 
 if TYPE_CHECKING:
-    from gpurun import datasets, loop, readout, scheduler, stimulus
+    from gpurun import cluster, datasets, loop, readout, scheduler, stimulus
     from gpurun.loop import NormaliseWeights, present
     from gpurun.results_reader import Results
     from gpurun.scheduler import Scheduler
@@ -105,7 +105,7 @@ def open_results(path: str | os.PathLike[str]) -> Results:
 
 
 # Imported when they are first used: most scripts need none of them
-_MODULES = ("datasets", "loop", "readout", "scheduler", "stimulus")
+_MODULES = ("cluster", "datasets", "loop", "readout", "scheduler", "stimulus")
 _FROM = {
     "NormaliseWeights": "gpurun.loop",
     "Scheduler": "gpurun.scheduler",
