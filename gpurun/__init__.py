@@ -30,7 +30,8 @@ from gpurun.results import MonitorRecord, RunResult
 from gpurun.session import Session
 
 if TYPE_CHECKING:
-    from gpurun import cluster, datasets, loop, readout, scheduler, stimulus
+    from gpurun import cluster as cluster
+    from gpurun import datasets, loop, readout, scheduler, stimulus
     from gpurun.loop import NormaliseWeights, present
     from gpurun.results_reader import Results
     from gpurun.scheduler import Scheduler
