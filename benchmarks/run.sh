@@ -6,5 +6,5 @@
 #   benchmarks/run.sh presentation --quick  a trial of a few minutes; not for the page
 source "$(dirname "${BASH_SOURCE[0]}")/../ci/lib.sh"
 
-[ $# -gt 0 ] || set -- presentation cuda_build state stimuli --page
+[ $# -gt 0 ] || set -- presentation cuda_build state stimuli scheduler --page
 exec uv run python -m gpurun.bench "$@"

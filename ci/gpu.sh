@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # What needs a card, on a machine with one: ci/gpu.sh [DIRECTORY FOR THE REPORT]
 #
-# First the tests, then the benchmarks against brian2cuda and of stimuli, which do as many rounds
-# as fit into what is left of ten minutes (GPURUN_GPU_SECONDS: of so many seconds). Needs no
-# network and no uv: the Python on PATH has to have gpurun's dependencies and pytest. A skipped test
-# fails. The report, one JSON file, says what ran on which card; also after something failed.
+# First the tests, then the benchmarks against brian2cuda, of stimuli and of the scheduler, which
+# do as many rounds as fit into what is left of ten minutes (GPURUN_GPU_SECONDS: of so many seconds).
+# Needs no network and no uv: the Python on PATH has to have gpurun's dependencies and pytest. A
+# skipped test fails. The report, one JSON file, says what ran on which card; also after something
+# failed.
 # `python -m gpurun.bench --page` finds the benchmarks in it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -39,8 +40,9 @@ measure() {
         python -m gpurun.bench "$1" --seconds $((left > 40 ? left - 20 : 20)) \
         --output "$scratch/benchmarks" || benchmark=$?
 }
-measure cuda_presentation 60
-measure cuda_stimuli 100
+measure cuda_presentation 45
+measure cuda_stimuli 55
+measure cuda_scheduler 100
 
 python -m gpurun.bench.gpu_report "$scratch/tests.xml" "$scratch/benchmarks" "$report" \
     --tests-status "$tests" --benchmark-status "$benchmark"

@@ -87,7 +87,23 @@ def test_a_trial_with_stimuli(tmp_path: Path) -> None:
     assert report.newest(tmp_path) == {}
 
 
-@pytest.mark.parametrize("case", ["cuda_presentation", "cuda_stimuli"])
+def test_a_trial_with_a_scheduler(tmp_path: Path) -> None:
+    done = benchmark(tmp_path, "--quick", case="cuda_scheduler")
+    assert done.returncode == 0, done.stdout + done.stderr
+    [path] = tmp_path.glob("*.json")
+    found = report.read(path)
+    assert found.parameters["card"] == "emulated"
+    assert "meaningless" in str(found.parameters["speed"])
+    assert {check.name.partition(":")[0] for check in found.checks} == {
+        "independent",
+        "opened",
+        "one step",
+    }
+    assert all(check.passed for check in found.checks), found.checks
+    assert report.newest(tmp_path) == {}
+
+
+@pytest.mark.parametrize("case", ["cuda_presentation", "cuda_stimuli", "cuda_scheduler"])
 def test_a_measurement_is_refused(tmp_path: Path, case: str) -> None:
     done = benchmark(tmp_path, case=case)
     assert done.returncode == 2
