@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -78,7 +79,9 @@ class Brian:
 
 def measure(recording: Recording) -> None:
     """Run all parts; see the module's description."""
-    quick = recording.quick
+    started = time.perf_counter()
+    quick, limit = recording.quick, recording.seconds
+    budget = Budget(quick, None if limit is None else started + limit)
     size, stimuli = (SMALL, 12) if quick else (FULL, 200)
     diehl_cook.exact_arithmetic()
     if quick:
@@ -99,7 +102,7 @@ def measure(recording: Recording) -> None:
             model = gpurun.build()
             work = Work(model, "cpu", [diehl_cook.stimulus(n, size) for n in range(stimuli)])
             brian = Brian(device, theirs, with_one_seed(work))
-            race(recording, work, Budget(quick), cores(), brian)
+            race(recording, work, budget, cores(), brian)
             del ours
         finally:
             reset_device()
