@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gpurun.meter import MemorySample, meter_for
@@ -10,6 +11,14 @@ from gpurun.scheduler.policy import Policy
 
 #: Asking a meter more often than this costs more than it tells.
 _SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Bytes that a session is expected to take, when it is opened and while it runs."""
+
+    opened: int
+    running: int
 
 
 @dataclass
@@ -31,11 +40,17 @@ class Admission:
     Parameters
     ----------
     policy : Policy
-    estimates : mapping of str to int
-        What a session is expected to take on each device, in bytes, until it was measured.
+    estimates : mapping of str to Expected
+        What a session is expected to take on each device, until it was measured.
+
+    Attributes
+    ----------
+    corrections : dict of str to float
+        What the first session of each device took to open, divided by what was expected.
     """
 
-    def __init__(self, policy: Policy, estimates: dict[str, int]) -> None:
+    def __init__(self, policy: Policy, estimates: Mapping[str, Expected]) -> None:
+        self.corrections: dict[str, float] = {}
         self._estimates = dict(estimates)
         self._meters = {device: meter_for(device) for device in policy.devices}
         self._gauges: dict[str, _Gauge] = {}
@@ -73,8 +88,10 @@ class Admission:
 
     def expected(self, device: str) -> int:
         """Bytes that a further session will take."""
+        expected = self._estimates.get(device, Expected(0, 0))
         each = self._gauges[device].each
-        return self._estimates.get(device, 0) if each is None else each
+        # Measured before its first run: monitors are yet to be filled
+        return expected.running if each is None else each + expected.running - expected.opened
 
     def opening(self, device: str) -> None:
         """A session is about to be opened."""
@@ -82,15 +99,31 @@ class Admission:
         own = sample.own if sample.own is not None else sample.used
         self._gauges[device].before = own
 
-    def opened(self, device: str) -> None:
-        """It was opened, and has run: what it took is what the next one will take."""
+    def opened(self, device: str) -> str | None:
+        """It was opened: what it took is what the next one will take.
+
+        Returns
+        -------
+        str or None
+            What the first one took, against what was expected.
+        """
         gauge = self._gauges[device]
         if gauge.before is None:
-            return
+            return None
         sample = self.look(device, now=True)
         own = sample.own if sample.own is not None else sample.used
+        said = None
         if own is not None:
             took = max(0, own - gauge.before)
             # The first also paid for what all share, such as the context
+            first = gauge.each is None
             gauge.each = took if gauge.each is None else min(gauge.each, took)
+            expected = self._estimates.get(device, Expected(0, 0)).opened
+            if first and expected:
+                self.corrections[device] = took / expected
+                said = (
+                    f"a session on {device} took {took / 2**20:.1f} MiB to open, where "
+                    f"{expected / 2**20:.1f} MiB were expected ({took / expected:.2f} times)"
+                )
         gauge.before = None
+        return said

@@ -200,7 +200,8 @@ class Engine:
             self._admission.opening(device)
             seat = open_seat(number, self._model, device, self.policy.isolation, start)
             seat.version = version
-            self._admission.opened(device)
+            if said := self._admission.opened(device):
+                self._record.event("estimate corrected", said)
         self._record.event("seat opened", f"session {number} on {seat.device}")
         with self._changed:
             self._seats[number] = seat

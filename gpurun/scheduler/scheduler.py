@@ -17,7 +17,7 @@ from gpurun.loop.progress import LoopReporter
 from gpurun.model import Model
 from gpurun.results import RunResult
 from gpurun.runlog import RunLog
-from gpurun.scheduler.admission import Admission
+from gpurun.scheduler.admission import Admission, Expected
 from gpurun.scheduler.engine import Engine
 from gpurun.scheduler.jobs import Failed, Job, Request
 from gpurun.scheduler.line import Line
@@ -77,6 +77,8 @@ class Scheduler:
     ----------
     seed : int
         From which the seeds of stimuli are made.
+    estimate : MemoryEstimate
+        What one session is expected to take; see `corrections`.
 
     Raises
     ------
@@ -118,7 +120,9 @@ class Scheduler:
             seed=self.seed,
         )  # fmt: skip
         self._start = start_values(model, start, keep)
-        self._admission = Admission(self.policy, {})
+        #: `Model.memory` of one session.
+        self.estimate = model.memory()
+        self._admission = Admission(self.policy, _expected(model, devices))
         facts = {"model": model.digest, "devices": list(devices), "seed": self.seed,
                  "isolation": isolation, "replicas": replicas}  # fmt: skip
         self._log = None if log is None else RunLog(Path(log), **facts)
@@ -162,6 +166,11 @@ class Scheduler:
     def sessions(self) -> dict[str, int]:
         """How many sessions for independent stimuli are open, by device."""
         return {} if self._engine is None else self._engine.seats
+
+    @property
+    def corrections(self) -> dict[str, float]:
+        """What the first session took to open, divided by the estimate, by device."""
+        return dict(self._admission.corrections)
 
     @property
     def rates(self) -> dict[int, float]:
@@ -483,6 +492,13 @@ class Scheduler:
             overrides=overrides, report=report, deliver=self._deliver, start=self._start,
             seed_given=self._seed_given,
         )  # fmt: skip
+
+
+def _expected(model: Model, devices: Iterable[str]) -> dict[str, Expected]:
+    opened, running = model.memory(0.0), model.memory()
+    on_cpu = Expected(opened.host.per_session, running.host.per_session)
+    on_card = Expected(opened.card.per_session, running.card.per_session)
+    return {device: on_cpu if device == "cpu" else on_card for device in devices}
 
 
 def _length(stimuli: Any) -> int | None:

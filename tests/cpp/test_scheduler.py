@@ -350,3 +350,20 @@ def test_keys_are_looked_up_at_once(script: models.Script) -> None:
     with pytest.raises(ScheduleError, match="closed"):
         scheduler.submit({})
     scheduler.close()
+
+
+def test_the_estimate_is_corrected(script: models.Script, tmp_path: Path) -> None:
+    log = tmp_path / "run.log"
+    with Scheduler(script.model, replicas=2, seed=5, log=log) as scheduler:
+        assert scheduler.estimate.host.total > 0
+        assert scheduler.corrections == {}
+        list(scheduler.map(stimuli(6)))
+        (ratio,) = scheduler.corrections.values()
+        assert ratio >= 0
+    (run,) = read_log(log).runs
+    said = [event.text for event in run.events if event.what == "estimate corrected"]
+    assert len(said) == 1
+    assert "MiB were expected" in said[0]
+    assert {entry.seat for entry in run.stimuli} <= {1, 2}
+    assert run.facts["seed"] == 5
+    assert run.facts["devices"] == ["cpu"]
