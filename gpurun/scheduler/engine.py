@@ -251,7 +251,7 @@ class Engine:
                     return None
                 if self._jobs and not self._has_to_wait(number, seat):
                     job = self._jobs.popleft()
-                    if job.attempts or job.future.set_running_or_notify_cancel():
+                    if job.future.running() or job.future.set_running_or_notify_cancel():
                         seat.job = job
                         self._grow()
                         return job
