@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import brian2 as b2
@@ -26,7 +27,7 @@ from brian2 import NeuronGroup, SpikeMonitor, Synapses, ms
 
 import gpurun
 from gpurun import Scheduler, worker_call
-from gpurun.errors import DeviceMemoryError
+from gpurun.errors import DeviceMemoryError, ResultsError
 from gpurun.meter import MemorySample
 from gpurun.scheduler import Failed, admission
 from gpurun.scheduler.jobs import seed_of
@@ -97,6 +98,14 @@ def stimuli(count: int) -> list[dict[str, Any]]:
     """The same stimuli every time."""
     values = np.random.default_rng(1).uniform(0, 0.19, (count, 4))
     return [{"cells.v": value} for value in values]
+
+
+def finished(path: Path) -> int:
+    """Runs that are finished in a results file, which may be about to be made."""
+    try:
+        return sum(run.finished for run in gpurun.open_results(path))
+    except ResultsError:
+        return 0
 
 
 def _values(result: Any) -> list[bytes]:

@@ -264,7 +264,9 @@ def _begun(
     path: Path, digest: str, seed: int, seed_given: bool
 ) -> tuple[int, set[tuple[int, int]]]:
     """The seed of the sweep, and the points that are in the file."""
-    if not path.exists():
+    if not (path / "zarr.json").exists() and (path.is_dir() or not path.exists()):
+        # Nothing, or what a process has left that was killed while it made the file: the writer
+        # goes on with that, and refuses anything else
         return seed, set()
     done, found = set(), None
     for run in Results(path):

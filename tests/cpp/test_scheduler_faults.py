@@ -292,7 +292,7 @@ if __name__ == "__main__":
     with open(folder + "/model.pickle", "rb") as file:
         model = pickle.load(file)
     values = {"cells.v": [0.001*n for n in range(150)]}
-    slow = {"cells.mode": 32, "cells.after": 4.0}
+    slow = {"cells.mode": 32, "cells.after": 4.85}
     options = {"replicas": 2, "isolation": isolation, "seed": 5, "log": folder + "/log"}
     with Scheduler(model, **options) as scheduler:
         if how == "sweep":
@@ -324,7 +324,7 @@ def test_ctrl_c(how: str, isolation: str, tmp_path: Path) -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n", process.communicate()
     place = tmp_path / ("sweep" if how == "sweep" else "results")
-    workers.until(lambda: place.exists() and sum(r.finished for r in open_results(place)) >= 3)
+    workers.until(lambda: faults.finished(place) >= 3)
     below = psutil.Process(process.pid).children(recursive=True)
     assert bool(below) == (isolation == "process")
     process.send_signal(signal.SIGINT)
