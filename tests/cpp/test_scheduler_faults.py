@@ -340,3 +340,51 @@ def test_ctrl_c(how: str, isolation: str, tmp_path: Path) -> None:
     run = read_log(tmp_path / "log").runs[0]
     assert run.end is not None
     assert sum(entry.ok for entry in run.stimuli) >= len(finished)
+
+
+# -- consecutive stimuli -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["map", "run"])
+def test_a_process_that_is_killed_while_it_is_idle(how: str) -> None:
+    """It is no stimulus's doing, however often it happens."""
+    given = faults.stimuli(8) if how == "map" else faults.consecutive(8)
+    expected = faults.fault_free(8) if how == "map" else faults.in_line(8, set())
+    options = {"record": faults.RECORD, **({"carry": [faults.CARRIED]} if how == "run" else {})}
+    with Scheduler(faults.model(), replicas=1, isolation="process", seed=faults.SEED) as scheduler:
+        for _ in range(4):
+            if how == "run":
+                scheduler.restart(None)
+            found = [faults._values(one) for one in getattr(scheduler, how)(given, **options)]
+            assert found == expected
+            (pid,) = faults._pids(scheduler)
+            os.kill(pid, signal.SIGKILL)
+            workers.until(lambda: not faults._pids(scheduler))
+        assert scheduler.record.failed == 0
+
+
+@pytest.mark.parametrize("isolation", ["thread", "process"])
+@pytest.mark.parametrize("on_error", ["skip", "retry"])
+def test_the_first_of_the_line_fails(
+    on_error: str, isolation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has done to what is carried is taken back, though nothing was given before."""
+    expected = faults.in_line(6, {0} if on_error == "skip" else set())
+    kind = gpurun.Session if isolation == "thread" else gpurun.worker.RemoteSession
+    run, tried = kind.run, []
+
+    def spoiled(self: Any, overrides: Any = None, **options: Any) -> Any:
+        result = run(self, overrides, **options)
+        if options["seed"] == faults.seed_of(faults.SEED, 0) and not tried:
+            tried.append(result)
+            raise OSError("too late")
+        return result
+
+    monkeypatch.setattr(kind, "run", spoiled)
+    with Scheduler(
+        faults.model(), isolation=isolation, on_error=on_error, seed=faults.SEED
+    ) as scheduler:
+        results = list(
+            scheduler.run(faults.consecutive(6), carry=[faults.CARRIED], record=faults.RECORD)
+        )
+    assert [faults._values(one) if one else None for one in results] == expected
