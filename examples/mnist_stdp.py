@@ -185,7 +185,7 @@ def train(session, images, labels, options):
         evaluate_every=max(1, len(images) * options.passes // 4),
         checkpoint=options.checkpoint,
         checkpoint_every=CHECKPOINT_EVERY,
-        resume=options.resume and options.checkpoint is not None,
+        resume=options.resume,
         report="text",
         report_period=30 * second,
     )

@@ -301,8 +301,15 @@ class Instance:
         for write in writes:
             if write.source is not None:
                 kept.append(Write(write.number, self.read_stored(write.number).reshape(-1)))
-        self._rebased += kept
+        # What was written before to the same place is of no use any more
+        places = {(write.number, write.first, write.values.size) for write in kept}
+        self._rebased = [
+            write
+            for write in self._rebased
+            if (write.number, write.first, write.values.size) not in places
+        ] + kept
         self._fresh = True
+        self._last = None
 
     def _move_baseline(self, writes: Sequence[Write]) -> None:
         self.apply(writes)
@@ -421,6 +428,20 @@ class Instance:
             array.shape = tuple(info.shape)
         return array
 
+    def own_card(self) -> contextlib.AbstractContextManager[Any]:
+        """CuPy works on this card within it; nothing on the CPU."""
+        if self.model.manifest.backend != "cuda":
+            return contextlib.nullcontext()
+        return require_cupy("Changing an array on a card").cuda.Device(self.device)
+
+    def wait_for_copies(self, writes: Iterable[Write]) -> None:
+        """Until what `apply` copies from a card's memory has been copied."""
+        for write in writes:
+            if write.source is not None:
+                # Lending waits for the session's stream
+                self.device_view(write.number)
+                return
+
     def lend(self, number: int) -> Lent:
         """The elements of a variable where they are; `changed_in_place` has to follow a change."""
         there = self.device_view(number) if self.model.manifest.backend == "cuda" else None
@@ -438,7 +459,9 @@ class Instance:
         if lent.source is None:
             self.library.write(number, 0, lent.array)
             return
-        stream = int(require_cupy("Changing an array on a card").cuda.get_current_stream().ptr)
+        cupy = require_cupy("Changing an array on a card")
+        with cupy.cuda.Device(self.device):
+            stream = int(cupy.cuda.get_current_stream().ptr)
         source = dataclasses.replace(lent.source, stream=stream or _LEGACY_STREAM)
         self.library.write_device(number, 0, source)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -66,10 +67,17 @@ class WritableSession(StreamingSession):
             self._note(writes)
             self._instance.apply(writes)
             self._instance.library.rebuild_changed()
+            # Whoever gave an array on a card may change it as soon as this returns
+            self._instance.wait_for_copies(writes)
             self._timed_arrays.update(planner.timed_arrays)
             self._tell_timed_arrays()
 
-    def rebase(self, values: Mapping[Any, Any] | Iterable[tuple[Any, Any]]) -> None:
+    def rebase(
+        self,
+        values: Mapping[Any, Any] | Iterable[tuple[Any, Any]],
+        *,
+        allow_nonfinite: bool | Iterable[Any] = False,
+    ) -> None:
         """Make values part of the baseline, as if the set-up code had given them.
 
         Every `run` begins with them from now on, unless it overrides or carries them. The
@@ -79,6 +87,7 @@ class WritableSession(StreamingSession):
         ----------
         values : mapping or list of pairs
             As for `write`.
+        allow_nonfinite : bool or iterable of keys, optional
 
         Raises
         ------
@@ -92,7 +101,7 @@ class WritableSession(StreamingSession):
             entries = pairs(values)
             for key, _ in entries:
                 self.check_changeable(resolve(self.model.manifest, key, self.model.resolver))
-            planner = self._planner(False)
+            planner = self._planner(allow_nonfinite)
             writes = planner.plan(entries)
             self._note(writes)
             self._instance.rebase(writes)
@@ -158,18 +167,21 @@ class WritableSession(StreamingSession):
             first, count = target.selection or (0, lent.array.size)
             part = lent.array[first : first + count]
             try:
-                made = change(part, *others)
+                with self._instance.own_card():
+                    made = change(part, *others)
                 if made is not None and made is not part:
                     check_dimensions(name, made, info.dimensions, info.unit, require_unit=False)
-                    _put(name, part, made, info.numpy_dtype, allow_nonfinite, lent.on_card)
+                    with self._instance.own_card():
+                        _put(name, part, made, info.numpy_dtype, allow_nonfinite, lent.on_card)
             finally:
+                # Also what was changed before an error
                 self._instance.changed_in_place(number, lent)
                 self._overridden.add(name)
-            library.rebuild_changed()
-            if target.kind == "timed_array":
-                shape = tuple(info.shape)
-                self._timed_arrays[target.name] = lent.copy_on_host().reshape(shape)
-                self._tell_timed_arrays()
+                library.rebuild_changed()
+                if target.kind == "timed_array":
+                    shape = tuple(info.shape)
+                    self._timed_arrays[target.name] = lent.copy_on_host().reshape(shape)
+                    self._tell_timed_arrays()
 
     def lend(self, key: Any) -> Any:
         """One variable where it is, not to be changed: NumPy's array, or CuPy's on a card.
@@ -182,8 +194,11 @@ class WritableSession(StreamingSession):
             And its subclasses: `key` is not usable.
         NotSupportedError
             The session is on a card, and there is no CuPy.
+        SessionError
+            As `write`.
         """
         with self._exclusive():
+            self._refuse_static_state("lend")
             return self._lend(key)
 
     def _lend(self, key: Any) -> Any:
@@ -194,6 +209,10 @@ class WritableSession(StreamingSession):
         if not lent.on_card:
             part.flags.writeable = False
         return part
+
+    def own_card(self) -> AbstractContextManager[Any]:
+        """Context in which CuPy works on this session's card; it does nothing on the CPU."""
+        return self._instance.own_card()
 
     def check_changeable(self, target: Target) -> None:
         """Raise OverrideError if `target` cannot be changed outside of `run`."""
@@ -241,7 +260,7 @@ def _put(
     if array.shape not in ((), (1,), part.shape):
         # The same message as on the CPU
         fit(name, np.empty(array.shape, np.uint8), part.shape)
-    if array.dtype != dtype and not np.can_cast(array.dtype, dtype, "same_kind"):
+    if array.dtype != dtype and not np.can_cast(array.dtype, dtype, "safe"):
         convert(name, array.get(), dtype, allow_nonfinite=allow_nonfinite)
     if not allow_nonfinite and array.dtype.kind == "f":
         bad = int(array.size - int(cupy.isfinite(array).sum()))

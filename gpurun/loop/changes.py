@@ -44,7 +44,11 @@ class NormaliseWeights:
         if self.by not in ("post", "pre"):
             raise StimulusError(f"by is 'post' or 'pre', not {self.by!r}.", name="by")
         # bool() of an array would be asked by a comparison
-        if np.ndim(self.total) or not np.isfinite(float(np.asarray(self.total))):
+        try:
+            total = float(np.asarray(self.total)) if not np.ndim(self.total) else np.nan
+        except (TypeError, ValueError):
+            total = np.nan
+        if not np.isfinite(total):
             raise StimulusError(f"total is one finite number, not {self.total!r}.", name="total")
 
     def bind(self, session: Session, key: Any) -> Change:
@@ -61,7 +65,8 @@ class NormaliseWeights:
         total = float(np.asarray(self.total))
 
         def scale(weights: Any) -> None:
-            weights *= found.spread(_factors(found.sum(weights, self.by), total), self.by, weights)
+            here = found.beside(weights)
+            weights *= here.spread(_factors(here.sum(weights, self.by), total), self.by, weights)
 
         if not found.all_to_all:
             return Change(scale)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, is_cupy_array
 
 from gpurun.calls import variable_name
 from gpurun.errors import StimulusError
@@ -24,7 +24,7 @@ _TOTALS = {"max": 1, "mean": 1, "min": 1, "sum": 1}
 _FUNCTIONS = _ELEMENTWISE | _TOTALS
 _ALLOWED = (
     ast.Expression, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call, ast.Name, ast.Constant,
-    ast.Load, ast.operator, ast.unaryop, ast.cmpop, ast.keyword,
+    ast.Load, ast.operator, ast.unaryop, ast.cmpop,
 )  # fmt: skip
 
 
@@ -75,6 +75,12 @@ class Expression:
                 isinstance(node, ast.Call) and not isinstance(node.func, ast.Name)
             ):
                 raise self._error(f"'{ast.unparse(node)}' cannot be in one")
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Compare) and len(node.ops) > 1:
+                raise self._error(f"'{ast.unparse(node)}' compares twice; write (a < x) & (x < b)")
+            text = isinstance(node, ast.Constant) and not isinstance(node.value, int | float)
+            if text or isinstance(node, ast.MatMult):
+                raise self._error(f"'{ast.unparse(tree)}' has what is no number")
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
             self._check_call(call)
 
@@ -134,14 +140,29 @@ class Expression:
         code = compile(tree, "<expression>", "eval")
 
         def value(array: Any, *lent: Any) -> Any:
-            scope = {own: array, **dict(zip(others, lent, strict=True))}
-            if found is not None:
-                scope |= {"i": found.pre, "j": found.post}
-            functions = _functions(array_namespace(array), found)
+            # What no kernel uses is in the host's memory, also for a session on a card
+            at_hand = [_beside(array, other) for other in lent]
+            scope = {own: array, **dict(zip(others, at_hand, strict=True))}
+            here = None if found is None else found.beside(array)
+            if here is not None:
+                scope |= {"i": here.pre, "j": here.post}
+            functions = _functions(array_namespace(array), here)
             return eval(code, {"__builtins__": {}}, functions | scope)
 
-        reading = (Target(f"{owner}.{n}", "variable", target.selection) for n in others)
+        variables = session.model.manifest.variables
+        reading = []
+        for other in others:
+            info = variables[index[f"{owner}.{other}"]]
+            selection = None if info.scalar else target.selection
+            reading.append(Target(info.name, "variable", selection))
         return Change(value, tuple(reading))
+
+
+def _beside(array: Any, other: Any) -> Any:
+    """`other` in the memory where `array` is."""
+    if is_cupy_array(array):
+        return array_namespace(array).asarray(other)
+    return other.get() if is_cupy_array(other) else other
 
 
 def _functions(xp: Any, found: Incidence | None) -> dict[str, Any]:

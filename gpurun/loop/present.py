@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gpurun.calls import as_list, check_duration
-from gpurun.errors import StimulusError, UnitMismatchError
+import numpy as np
+from array_api_compat import is_cupy_array
+
+from gpurun.calls import as_list, carried_numbers, check_duration, record_targets
+from gpurun.errors import NotSupportedError, StimulusError, UnitMismatchError
 from gpurun.loop.changes import bind_changes
 from gpurun.loop.keeping import Checkpoints, evaluated, positive
 from gpurun.loop.progress import LoopReporter
@@ -165,12 +169,13 @@ class Presentations:
                 view=settings.view,
                 on_device=settings.on_device,
             )
+            # Before a blank period, which borrowed views would show
+            satisfied = settings.until is None or bool(settings.until(result))
             if settings.blank is not None:
                 if settings.silence is not None:
                     session.write([(settings.silence, 0.0)])
                 session.advance(settings.blank)
             attempt += 1
-            satisfied = settings.until is None or bool(settings.until(result))
             if satisfied or attempt >= settings.attempts:
                 return result, attempt, satisfied
 
@@ -199,6 +204,8 @@ class _Settings:
     reporter: LoopReporter
     view: bool
     on_device: bool
+    card: AbstractContextManager[Any]
+    dtype: np.dtype[Any] | None
 
     @property
     def silence(self) -> Target | None:
@@ -211,6 +218,16 @@ class _Settings:
         seed, self.seed = self.seed, None
         return seed
 
+    def fitted(self, value: Any) -> Any:
+        """A card takes an array in the variable's own type only; on the CPU any is converted."""
+        wanted = self.dtype
+        if wanted is None or not is_cupy_array(value) or value.dtype == wanted:
+            return value
+        if not np.can_cast(value.dtype, wanted, "same_kind"):
+            return value
+        with self.card:
+            return value.astype(wanted)
+
     def overrides_for(self, stimulus: Stimulus, attempt: int) -> list[tuple[Any, Any]]:
         """The overrides of one run."""
         given: Any = self.overrides
@@ -218,7 +235,9 @@ class _Settings:
             given = given(stimulus, attempt)
         value = stimulus.value
         if attempt:
-            value = self.boost(value, attempt)
+            with self.card:
+                value = self.boost(value, attempt)
+        value = self.fitted(value)
         return [*pairs(value if self.target is None else [(self.target, value)]), *pairs(given)]
 
 
@@ -333,6 +352,20 @@ def present(
             raise StimulusError(f"{name} is a function, not {function!r}.", name=name)
     if isinstance(stimuli, StimulusStream):
         stimuli = stimuli.near(session)
+    if view and blank is not None:
+        raise StimulusError(
+            "With view=True results would show the end of the blank period. Leave one of the two "
+            "out.",
+            name="view",
+        )
+    carry, record = as_list(carry, "carry"), as_list(record, "record")
+    carried_numbers(session.model, carry)
+    record_targets(session.model, record)
+    functions = _functions("callbacks", callbacks)
+    attempts, booster = positive("attempts", attempts), _booster(boost)
+    evaluate_every = positive("evaluate_every", evaluate_every)
+    LoopReporter(report, report_period, None)
+    # Last of all: the session is changed
     checkpoints, resumed = None, None
     if checkpoint is not None:
         if not isinstance(stimuli, StimulusStream):
@@ -351,28 +384,30 @@ def present(
     length = _length(stimuli)
     total = None if length is None else already + length
     # What was changed is to be there when the run begins
-    carried = [*as_list(carry, "carry"), *(_whole(change) for change, _ in changes)]
+    carried = [*carry, *(_whole(change) for change, _ in changes)]
     settings = _Settings(
         target=resolved,
         overrides=overrides,
         carry=carried,
-        record=as_list(record, "record"),
+        record=record,
         before=changes,
         duration=duration,
         blank=blank,
         until=until,
-        attempts=positive("attempts", attempts),
-        boost=_booster(boost),
+        attempts=attempts,
+        boost=booster,
         seed=seed,
-        callbacks=_functions("callbacks", callbacks),
+        callbacks=functions,
         evaluate=evaluate,
-        evaluate_every=positive("evaluate_every", evaluate_every),
+        evaluate_every=evaluate_every,
         checkpoints=checkpoints,
         resumed=already,
         total=total,
         reporter=LoopReporter(report, report_period, total, already),
         view=view,
         on_device=on_device,
+        card=_card_of(session),
+        dtype=_dtype_of(session, resolved),
     )
     return Presentations(session, stimuli, settings)
 
@@ -396,6 +431,21 @@ def _checked_target(session: Session, stimuli: Any, target: Target) -> Target:
             )
     # Encoders give bare SI values
     return replace(target, require_unit=False)
+
+
+def _card_of(session: Session) -> AbstractContextManager[Any]:
+    # Also a session on a card does without CuPy, as long as stimuli come from the host
+    try:
+        return session.own_card()
+    except NotSupportedError:
+        return nullcontext()
+
+
+def _dtype_of(session: Session, target: Target | None) -> np.dtype[Any] | None:
+    if target is None or target.kind not in ("variable", "timed_array"):
+        return None
+    name = session.model.manifest.timed_arrays.get(target.name, target.name)
+    return session.model.manifest.variables[session.model.index[name]].numpy_dtype
 
 
 def _whole(target: Target) -> Target:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, is_cupy_array
 
 from gpurun.errors import StimulusError
 from gpurun.session import Session
@@ -30,6 +30,15 @@ class Incidence:
     post: Any
     shape: tuple[int, int]
     all_to_all: bool
+
+    def beside(self, array: Any) -> Incidence:
+        """The same with arrays in the memory where `array` is."""
+        if is_cupy_array(array) == is_cupy_array(self.pre):
+            return self
+        if is_cupy_array(array):
+            xp = array_namespace(array)
+            return replace(self, pre=xp.asarray(self.pre), post=xp.asarray(self.post))
+        return replace(self, pre=self.pre.get(), post=self.post.get())
 
     def _side(self, by: str) -> tuple[Any, int]:
         return (self.post, self.shape[1]) if by == "post" else (self.pre, self.shape[0])
@@ -61,15 +70,16 @@ def incidence(session: Session, name: str) -> Incidence:
             name=name,
         )
     # Copied once: connectivity does not change, and what a session lends ends with a run
-    pre, post = (session.lend(name).copy() for name in names)
-    if not len(pre):
-        return Incidence(pre, post, (0, 0), all_to_all=False)
-    shape = int(pre.max()) + 1, int(post.max()) + 1
-    xp = array_namespace(pre)
-    number = xp.arange(len(pre), dtype=np.int64)
-    all_to_all = (
-        shape[0] * shape[1] == len(pre)
-        and bool((pre == number // shape[1]).all())
-        and bool((post == number % shape[1]).all())
-    )
-    return Incidence(pre, post, shape, all_to_all)
+    with session.own_card():
+        pre, post = (session.lend(name).copy() for name in names)
+        if not len(pre):
+            return Incidence(pre, post, (0, 0), all_to_all=False)
+        shape = int(pre.max()) + 1, int(post.max()) + 1
+        xp = array_namespace(pre)
+        number = xp.arange(len(pre), dtype=np.int64)
+        all_to_all = (
+            shape[0] * shape[1] == len(pre)
+            and bool((pre == number // shape[1]).all())
+            and bool((post == number % shape[1]).all())
+        )
+        return Incidence(pre, post, shape, all_to_all)

@@ -10,9 +10,20 @@ import numpy as np
 
 from gpurun.errors import StimulusError
 from gpurun.stimulus.place import Place
+from gpurun.values import check_dimensions
+
+_DIMENSIONS = {
+    "Hz": (0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 0.0),
+    "1": (0.0,) * 7,
+    "s": (0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0),
+}
 
 
-@dataclass(frozen=True)
+def _plain(label: Any) -> Any:
+    return label.item() if hasattr(label, "item") else label
+
+
+@dataclass(frozen=True, eq=False)
 class Stimulus:
     """What is shown in one presentation.
 
@@ -29,7 +40,7 @@ class Stimulus:
         How many presentations of this shard came before.
     epoch : int
     unit : str or None
-        ``"Hz"``, ``"1"``, or None if that is not known.
+        ``"Hz"``, ``"1"``, ``"s"``, or None if that is not known.
     """
 
     value: Any
@@ -41,7 +52,7 @@ class Stimulus:
     unit: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StimulusBatch:
     """Encoded stimuli side by side in the memory of one device.
 
@@ -83,8 +94,8 @@ class StimulusBatch:
             Shape (n,).
         device : str or int, optional
             As for `StimulusStream`.
-        unit : str, optional
-            ``"Hz"`` or ``"1"``, checked against the target where it is known.
+        unit : {"Hz", "1", "s"}, optional
+            Of the values; ``"Hz"`` is checked against the target.
 
         Raises
         ------
@@ -93,7 +104,23 @@ class StimulusBatch:
         DeviceUnavailableError
             There is no such card, or no CuPy.
         """
+        if unit is not None and unit not in _DIMENSIONS:
+            raise StimulusError(
+                f"unit is one of {', '.join(map(repr, _DIMENSIONS))}, not {unit!r}.", name="unit"
+            )
+        if hasattr(values, "dim") and unit is None:
+            raise StimulusError(
+                "Stimuli are bare SI values; say of what: of(values/Hz, unit='Hz'), or without "
+                "a unit.",
+                name="values",
+            )
+        if hasattr(values, "dim"):
+            check_dimensions(
+                "values", values, _DIMENSIONS[unit or ""], unit or "", require_unit=True
+            )
         place = Place.choose(device)
+        if not hasattr(values, "offsets") and np.ndim(values) < 1:
+            raise StimulusError("A batch is an array with a stimulus in each row.", name="values")
         held = values if hasattr(values, "offsets") else place.hold(values)
         count = len(held)
         if not count:
@@ -116,7 +143,7 @@ class StimulusBatch:
         number %= len(self)
         return Stimulus(
             self.values[number],
-            None if self.labels is None else self.labels[number].item(),
+            None if self.labels is None else _plain(self.labels[number]),
             int(self.indices[number]),
             self.first + number,
             self.place + number,

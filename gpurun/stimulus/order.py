@@ -33,7 +33,7 @@ class Stretch:
     indices: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Order:
     """The order in which images are presented.
 
@@ -80,6 +80,10 @@ class Order:
     def __post_init__(self) -> None:
         if self.count < 1:
             raise StimulusError("The data set has no images.", name="source")
+        for name in ("count", "epochs", "shuffle", "repeat", "rank", "of", "start"):
+            value = getattr(self, name)
+            if isinstance(value, np.integer):
+                object.__setattr__(self, name, int(value))
         _at_least("repeat", self.repeat, 1)
         _at_least("of", self.of, 1)
         _at_least("rank", self.rank, 0)
@@ -114,7 +118,17 @@ class Order:
             )
 
     def shard(self, rank: int, of: int) -> Order:
-        """Part `rank` of `of` parts of the whole order."""
+        """Part `rank` of `of` parts of the whole order.
+
+        Raises
+        ------
+        StimulusError
+            This is a part already, or begins later than at its beginning.
+        """
+        if self.of != 1 or self.start:
+            raise StimulusError(
+                "Only a whole stream is divided into shards, and before starting_at.", name="shard"
+            )
         return replace(self, rank=rank, of=of, start=0)
 
     @property

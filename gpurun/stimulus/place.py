@@ -20,7 +20,7 @@ def _tell_once(message: str) -> None:
         warnings.warn(message, RuntimeWarning, stacklevel=4)
 
 
-def _card_fails() -> str | None:
+def _card_fails(number: int) -> str | None:
     """Why CuPy cannot use a card, None if it can. ImportError where there is no CuPy."""
     import cupy  # pyright: ignore[reportMissingImports]
 
@@ -28,7 +28,9 @@ def _card_fails() -> str | None:
         count = cupy.cuda.runtime.getDeviceCount()
     except Exception as error:  # CuPy's classes are not known without CuPy
         return str(error)
-    return None if count else "there is no card"
+    if number < count:
+        return None
+    return f"there is no card with the number {number}" if count else "there is no card"
 
 
 class Place:
@@ -67,7 +69,7 @@ class Place:
         if spec.kind == "cpu":
             return Place()
         try:
-            why = _card_fails()
+            why = _card_fails(spec.index or 0)
         except ImportError as error:
             if not asked:
                 return Place()
@@ -151,6 +153,8 @@ class Card(Place):
         """A batch of images on the card, through page-locked memory."""
         if not isinstance(images, np.ndarray):
             return self.hold(images)
+        # An earlier copy may still read it
+        self._stream.synchronize()
         staged = self._page_locked(images.nbytes)[: images.nbytes]
         staged = staged.view(images.dtype).reshape(images.shape)
         np.copyto(staged, images)

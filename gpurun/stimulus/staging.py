@@ -37,6 +37,9 @@ class _Loaded:
 class BatchIterator:
     """Batches of a stream. Made by `StimulusStream.batches`.
 
+    On a card, memory of a batch that is dropped goes to later ones. What else reads it with CuPy
+    is waited for if it was started before the next batch was asked for.
+
     Attributes
     ----------
     device : str
@@ -175,6 +178,10 @@ class BatchIterator:
                 # What is left out is not kept, and nothing is known of its size yet
                 size = min(before, _MOST) if before > 0 else self._size
                 wanted = max(1, size // order.repeat)
+                if self._source.count is not None:
+                    wanted = min(wanted, self._source.count - read)
+                    if not wanted:
+                        break
                 images, labels = self._source.read(np.arange(read, read + wanted))
                 count = len(images)
                 own = np.repeat(np.arange(count), order.repeat)

@@ -21,7 +21,7 @@ from gpurun.stimulus.staging import BatchIterator
 _UNKNOWN = 2**62
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StimulusStream:
     """Stimuli of a data set, one after the other.
 
@@ -53,7 +53,8 @@ class StimulusStream:
         Where stimuli are prepared: ``"cpu"``, ``"cuda:1"``; ``"auto"``: for a session on
         its device, else what ``gpurun --device`` says, else a card if CuPy can use one.
     order : Order, optional
-        Made from the other arguments; `shard` and `starting_at` give streams with another one.
+        Made from the other arguments; of one that is given, only the shard and the start count.
+        `shard` and `starting_at` give such streams.
 
     Raises
     ------
@@ -90,8 +91,12 @@ class StimulusStream:
             raise StimulusError(
                 f"batch is a number of stimuli or 'auto', not {self.batch!r}.", name="batch"
             )
-        if self.order is None:
-            object.__setattr__(self, "order", self._make_order(source))
+        made = self._make_order(source)
+        if self.order is not None:
+            # What the other arguments say comes first: only its part of the whole is taken
+            part = self.order
+            made = replace(made, rank=part.rank, of=part.of, start=part.start)
+        object.__setattr__(self, "order", made)
 
     def _make_order(self, source: Source) -> Order:
         if source.sequential:

@@ -75,6 +75,10 @@ class Array(np.ndarray):
         return super().copy(order).view(Array)
 
 
+#: What `array_api_compat` knows CuPy's arrays by.
+ndarray = Array
+
+
 class _Device:
     def __init__(self, number: int) -> None:
         self.number = number

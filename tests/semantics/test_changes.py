@@ -299,6 +299,17 @@ def test_a_new_baseline_equals_overrides_of_every_run(script: models.Script) -> 
         assert_same(state(one), state(other))
 
 
+def test_a_moved_baseline_is_the_beginning(script: models.Script) -> None:
+    with script.model.session() as session:
+        session.run({"pixels.rates": RATES}, seed=8)
+        for _ in range(3):
+            session.rebase({"feed.w": 0.5})
+        assert session.t == 0
+        assert len(session._instance._rebased) == 1
+        session.rebase({"cells.rest": np.full(6, np.nan)}, allow_nonfinite=True)
+        assert len(session._instance._rebased) == 2
+
+
 def test_a_python_side_read_sees_the_new_baseline(script: models.Script) -> None:
     from brian2.units import ms
 

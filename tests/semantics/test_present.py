@@ -463,6 +463,11 @@ def test_reports(session: gpurun.Session, capsys: pytest.CaptureFixture[str]) ->
         ({"before": {"feed.w": "w.sum()"}}, StimulusError, "cannot be in one"),
         ({"before": {"feed.w": "max(w, 0)"}}, StimulusError, "takes 1 argument.*maximum"),
         ({"before": {"feed.w": "mean(w, j)"}}, StimulusError, "'mean' takes 1 argument"),
+        ({"before": {"feed.w": "0 < w < 1"}}, StimulusError, "compares twice"),
+        ({"before": {"feed.w": "w @ w"}}, StimulusError, "no number"),
+        ({"before": {"feed.w": "'a'"}}, StimulusError, "no number"),
+        ({"view": True, "blank": 1 * ms}, StimulusError, "blank period"),
+        ({"record": ["cells.u"]}, UnknownVariableError, "cells"),
         ({"before": {"feed.w": "sum(w, x)"}}, StimulusError, "second argument of sum is i or j"),
         ({"before": {"cells.v": "sum(v, i)"}}, StimulusError, "'cells' is no Synapses"),
         ({"before": {"jolt.delay": "0"}}, OverrideError, "delay"),
@@ -499,7 +504,10 @@ def test_a_bad_stimulus_takes_nothing_back(session: gpurun.Session) -> None:
     assert first.done == shown.done == 1
 
 
-@pytest.mark.parametrize(("total", "by"), [(np.nan, "post"), (1.0, "both"), ([1.0, 2.0], "pre")])
+@pytest.mark.parametrize(
+    ("total", "by"),
+    [(np.nan, "post"), ("abc", "post"), (None, "post"), (1.0, "both"), ([1.0, 2.0], "pre")],
+)
 def test_normalise_weights_refuses(total: Any, by: str) -> None:
     with pytest.raises(StimulusError, match=r"total is one|by is"):
         NormaliseWeights(total, by)

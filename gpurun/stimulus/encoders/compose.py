@@ -67,9 +67,13 @@ class Compose:
 
     @property
     def unit(self) -> str | None:
-        """Unit of the last stage that says one."""
-        units = [unit for stage in self.stages if (unit := getattr(stage, "unit", None))]
-        return units[-1] if units else None
+        """Unit of the last stage that says one; None after a function, which says nothing."""
+        unit = None
+        for stage in self.stages:
+            said = getattr(stage, "unit", "")
+            if said is not None:
+                unit = said or None
+        return unit
 
     def __call__(self, images: Any, *, first: int = 0) -> Any:
         """What the last stage makes of a batch; `first` is its first image's number.

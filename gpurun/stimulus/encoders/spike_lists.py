@@ -64,6 +64,11 @@ class SpikeLists:
     def __iter__(self) -> Iterator[tuple[Any, Any]]:
         return (self[k] for k in range(len(self)))
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all three arrays."""
+        return int(self.offsets.nbytes + self.indices.nbytes + self.times.nbytes)
+
     def on_host(self) -> SpikeLists:
         """The same lists with NumPy arrays; themselves if they have them already."""
         if not is_cupy_array(self.indices):

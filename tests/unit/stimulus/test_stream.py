@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpurun.errors import DatasetError, StimulusError
+from gpurun.errors import DatasetError, StimulusError, UnitMismatchError
 from gpurun.stimulus.batch import Stimulus, StimulusBatch
 from gpurun.stimulus.stream import StimulusStream
 
@@ -113,6 +113,48 @@ def test_read_to_the_end_equals_read_in_any_order(count, batch, epochs, repeat, 
         len(read)
     assert told(read) == told(known)
     assert told(read.starting_at(start)) == told(known)[start:]
+
+
+def test_a_source_that_is_read_to_the_end_and_knows_where_it_is() -> None:
+    class Loader:
+        """As a loader of another library: a length, but no items."""
+
+        def __len__(self) -> int:
+            return 10
+
+        def __iter__(self) -> Iterator[tuple[np.ndarray, int]]:
+            return pairs(10)
+
+    for batch in (1, 2, 3, 5, 10, 64, "auto"):
+        for repeat in (1, 2):
+            options = {"encode": Numbered(), "epochs": 2, "repeat": repeat, "device": "cpu"}
+            shown = StimulusStream(Loader(), batch=batch, **options)
+            assert len(shown) == 20 * repeat
+            assert told(shown) == told(StimulusStream((IMAGES[:10], LABELS[:10]), **options))
+
+
+def test_lists_of_spikes() -> None:
+    from gpurun.stimulus import Compose, Latency, ToSpikeLists
+
+    encode = Compose(Latency(0.01, linear=True), ToSpikeLists(1e-3))
+    (batch,) = stream(encode=encode).batches()
+    assert batch.nbytes > 0
+    alone = encode(IMAGES)
+    for number, one in enumerate(batch):
+        assert all(map(np.array_equal, one.value, alone[number]))
+
+
+def test_only_a_whole_stream_is_divided() -> None:
+    for part in (stream().shard(0, 2), stream().starting_at(3)):
+        with pytest.raises(StimulusError, match="Only a whole stream"):
+            part.shard(0, 2)
+
+
+def test_replaced_arguments_count() -> None:
+    from dataclasses import replace
+
+    assert len(replace(stream().shard(1, 2), epochs=4)) == 4 * 12
+    assert stream(shuffle=np.int64(3)).digest == stream(shuffle=3).digest
 
 
 def test_what_is_read_once_only() -> None:
@@ -256,5 +298,16 @@ def test_a_batch_of_arrays() -> None:
             batch[number]
     with pytest.raises(StimulusError, match="at least one"):
         StimulusBatch.of(np.empty((0, 3)), device="cpu")
+    from brian2.units import Hz, mV
+
+    for values, unit, error in (
+        (flat(IMAGES) * Hz, None, StimulusError),
+        (flat(IMAGES) * mV, "Hz", UnitMismatchError),
+        (flat(IMAGES), "kHz", StimulusError),
+        (3.0, None, StimulusError),
+    ):
+        with pytest.raises(error):
+            StimulusBatch.of(values, device="cpu", unit=unit)
+    assert StimulusBatch.of(flat(IMAGES) * Hz, device="cpu", unit="Hz")[0].unit == "Hz"
     with pytest.raises(StimulusError, match=r"23 stimuli, but labels of shape \(2,\)"):
         StimulusBatch.of(flat(IMAGES), [1, 2], device="cpu")
