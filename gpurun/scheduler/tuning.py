@@ -43,6 +43,9 @@ class Tuner:
     _done: int = 0
     _since: float = 0.0
     _best: tuple[int, float] = (0, 0.0)
+    #: Stimuli that are not counted: the first of each session is slower.
+    _first: int = 0
+    _doubts: int = 0
 
     def __post_init__(self) -> None:
         self.settled = self.most <= 1
@@ -51,6 +54,7 @@ class Tuner:
     def restart(self) -> None:
         """Forget what was counted: the number of sessions at work has changed."""
         self._done, self._since = 0, self.clock()
+        self._first, self._doubts = self.wanted, 0
 
     def limit(self, most: int) -> None:
         """No more sessions than this fit."""
@@ -68,6 +72,10 @@ class Tuner:
             # Further ones are being opened
             self.restart()
             return
+        if self._first:
+            self._first -= 1
+            self._since = self.clock()
+            return
         self._done += 1
         elapsed = self.clock() - self._since
         if self._done < _STIMULI * working or elapsed < _SECONDS:
@@ -75,7 +83,11 @@ class Tuner:
         rate = self._done / elapsed
         self.rates[working] = rate
         if rate < self._best[1] * _WORTH:
-            self.wanted, self.settled = self._best[0], True
+            # Once may be others at work
+            self._doubts += 1
+            self._done, self._since = 0, self.clock()
+            if self._doubts > 1:
+                self.wanted, self.settled = self._best[0], True
             return
         self._best = (working, rate)
         if working >= self.most:
