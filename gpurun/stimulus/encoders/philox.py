@@ -25,9 +25,9 @@ from gpurun.stimulus.encoders.philox_kernel import KERNEL_NAME, SOURCE
 #: 64-bit words that one counter gives.
 BLOCK = 4
 #: 32-bit numbers that are drawn at once on the host: what stays in its caches is used faster.
-AT_ONCE = 1 << 20
+AT_ONCE = 1 << 18
 #: As many times more on a card, which has to be kept busy. All that is made of them are 64 MiB.
-CARD_FACTOR = 4
+CARD_FACTOR = 16
 
 _THREADS = 256
 _GRID = 1 << 16
