@@ -15,7 +15,7 @@ import numpy as np
 from gpurun.calls import label
 from gpurun.errors import ConfigError, NotSupportedError, ResultsError
 from gpurun.loop.progress import LoopReporter
-from gpurun.model import Model
+from gpurun.model import Model, digest_arrays
 from gpurun.overrides import Target, pairs, resolve
 from gpurun.results_file import ResultsWriter
 from gpurun.results_reader import Results
@@ -251,7 +251,12 @@ def _digest(
     start: Mapping[str, np.ndarray],
 ) -> str:
     """What a file has to agree in for a sweep to go on with it."""
-    parts: list[Any] = [model.digest, mode, str(request.duration)]
+    # Not the state of the random stream, which is another one in each process of a script
+    # without seed(): every run has a seed of its own
+    data = model.data
+    parts: list[Any] = [model.key, digest_arrays(data.static), digest_arrays(data.frozen)]
+    parts += [data.random_state if model.manifest.tail_draws else b""]
+    parts += [mode, str(request.duration)]
     parts += [sorted(label(target) for target in request.record)]
     for name, own in zip(names, values, strict=True):
         parts += [name, [_of_array(np.asarray(value, dtype=float)) for value in own]]
@@ -274,7 +279,8 @@ def _begun(
         if place is None or place["digest"] != digest:
             raise ConfigError(
                 f"'{path}' has results of something else than this sweep (other parameters, "
-                "another model, another start, or another list of what is recorded). Give another "
+                "another model, another start, or another list of what is recorded; a network "
+                "that is drawn at random is another one each time without seed(n)). Give another "
                 "path.",
                 name="path",
                 value=str(path),
