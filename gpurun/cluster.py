@@ -268,7 +268,7 @@ def _on_workers(client: Any, prefix: str, digest: str, value: Any) -> Iterator[N
 # -- one call ------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(eq=False)
 class _Flight:
     """A stimulus that is under way."""
 

@@ -34,7 +34,7 @@ class StimulusEntry:
     wall_time : float
         Seconds for which it occupied the seat. A time that is not known is nan.
     memory : int or None
-        Bytes in use on the device, by this process, as they were at its end.
+        Bytes in use on the device, by whomever, when it was last looked at.
     seed : int or None
     ok : bool
         Whether it succeeded.

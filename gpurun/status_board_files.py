@@ -42,7 +42,7 @@ class BoardEntry:
     seats : dict of str to int
         Sessions by device.
     memory : dict of str to int
-        Bytes in use by the scheduler's processes, by device; ``"cpu"`` is the host.
+        Bytes in use, by whomever, by device; ``"cpu"`` is the host.
     state : str
         Such as ``"running"`` or ``"waiting for memory"``.
     """

@@ -114,11 +114,13 @@ class Admission:
         own = sample.own if sample.own is not None else sample.used
         said = None
         if own is not None:
+            # What others free meanwhile makes it too small
+            expected = self._estimates.get(device, Expected(0, 0)).opened
             took = max(0, own - gauge.before)
             # The first also paid for what all share, such as the context
             first = gauge.each is None
-            gauge.each = took if gauge.each is None else min(gauge.each, took)
-            expected = self._estimates.get(device, Expected(0, 0)).opened
+            each = took if gauge.each is None else min(gauge.each, took)
+            gauge.each = max(each, expected // 2)
             if first and expected:
                 self.corrections[device] = took / expected
                 said = (

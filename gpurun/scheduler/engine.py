@@ -76,6 +76,7 @@ class Engine:
         self._fatal: BaseException | None = None
         #: Seats that stand back, and when the last was given up, for lack of memory.
         self._standing: set[int] = set()
+        self._leaving: set[int] = set()
         self._shrunk_at = -_SETTLE
 
     # -- from outside -----------------------------------------------------------
@@ -94,9 +95,13 @@ class Engine:
             if self._fatal is not None:
                 raise self._gone(job)
             job.queued = time.perf_counter()
+            if not self._jobs and not any(s is not None and s.job for s in self._seats.values()):
+                # Nothing was to be done: that was not slow
+                self.tuner.rest()
             self._jobs.append(job)
             self._grow()
-            self._changed.notify()
+            # All, because one may stand back
+            self._changed.notify_all()
         return job
 
     def cancel(self, jobs: list[Job]) -> None:
@@ -240,6 +245,7 @@ class Engine:
         with self._changed:
             self._seats.pop(number, None)
             self._standing.discard(number)
+            self._leaving.discard(number)
             self._changed.notify_all()
 
     def _take(self, number: int, seat: Seat) -> Job | None:
@@ -259,7 +265,13 @@ class Engine:
                 self._changed.wait(_LOOK_AGAIN if self._jobs else None)
 
     def _superfluous(self, number: int) -> bool:
-        return len(self._seats) > self.tuner.wanted and number == max(self._seats)
+        if number in self._leaving:
+            return True
+        return (
+            len(self._seats) > self.tuner.wanted
+            and not self._leaving
+            and number == max(self._seats)
+        )
 
     def _has_to_wait(self, number: int, seat: Seat) -> bool:
         """Whether others have taken so much memory that this seat stands back."""
@@ -285,6 +297,8 @@ class Engine:
             self._shrunk_at = time.monotonic()
             self._record.event("shrunk", f"{what}; one session less")
             self.tuner.limit(len(self._seats) - 1)
+            # This one, whose device is full, and not the youngest of another device
+            self._leaving.add(number)
             self._changed.notify_all()
         return True
 
@@ -337,9 +351,9 @@ class Engine:
         elif lost and self.policy.isolation == "thread":
             # CUDA is lost for the whole process
             self._give_up(job, error)
-        elif isinstance(error, DeviceMemoryError) and self._shrink(seat):
+        elif isinstance(error, DeviceMemoryError) and (then := self._shrink(seat)) is not None:
             self._again(job)
-            return _Then.LEAVE
+            return then
         elif isinstance(error, WorkerError) and not isinstance(error, WorkerTimeoutError):
             job.crashes += 1
             if job.crashes < CRASHES:
@@ -351,22 +365,25 @@ class Engine:
             and isinstance(error, Exception)
             and job.attempts <= self.policy.retries
         ):
-            self._record.retried += 1
+            self._record.retry()
             self._again(job)
         else:
             self._fail(job, error)
         return _Then.REOPEN if lost else _Then.GO_ON
 
-    def _shrink(self, seat: Seat) -> bool:
-        """Go on without this session; false if it is the last."""
+    def _shrink(self, seat: Seat) -> _Then | None:
+        """Go on without this session, or with it while others are opened; None if it is the last.
+
+        One that is being opened may fail for the same reason.
+        """
         with self._changed:
-            others = len(self._seats) - 1
+            others = sum(other is not None for other in self._seats.values()) - 1
             if others < 1:
-                return False
+                return _Then.GO_ON if len(self._seats) > 1 else None
             self._leave(seat.number)
-            self.tuner.limit(others)
+            self.tuner.limit(len(self._seats))
         self._record.event("shrunk", f"no memory for session {seat.number}; going on with {others}")
-        return True
+        return _Then.LEAVE
 
     def _again(self, job: Job) -> None:
         with self._changed:
@@ -380,7 +397,7 @@ class Engine:
             self._changed.notify_all()
 
     def _fail(self, job: Job, error: BaseException) -> None:
-        self._record.failed += 1
+        self._record.failure()
         job.future.set_exception(job.failure(error))
         with self._changed:
             self._changed.notify_all()

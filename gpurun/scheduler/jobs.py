@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,12 @@ class Failed:
         return False
 
 
-@dataclass
+def failed(index: int, error: BaseException, attempts: int) -> Failed:
+    """What stands for a result; without the frames of the error, which hold arrays."""
+    return Failed(index, error.with_traceback(None), attempts)
+
+
+@dataclass(eq=False)
 class Job:
     """One stimulus to present.
 
@@ -57,6 +63,8 @@ class Job:
         Runs so far; sessions that were lost while they ran it.
     abandoned : bool
         Whether nobody wants its result any more.
+    number : int
+        Among all stimuli of a scheduler, for its log.
     queued : float
         When it was ready to be run.
     """
@@ -69,25 +77,27 @@ class Job:
     attempts: int = 0
     crashes: int = 0
     abandoned: bool = False
+    number: int = 0
     queued: float = field(default_factory=time.perf_counter)
 
     def failure(self, error: BaseException) -> ScheduleError:
         """The error of this stimulus, for the caller."""
-        failed = ScheduleError(
+        wrapped = ScheduleError(
             f"Stimulus {self.index} failed after {self.attempts} attempt(s): "
             f"{type(error).__name__}: {error}",
             index=self.index,
             attempts=self.attempts,
         )
-        failed.__cause__ = error
-        return failed
+        wrapped.__cause__ = error
+        return wrapped
 
 
 @dataclass(frozen=True)
 class Request:
     """How each stimulus of a list becomes a `Job`.
 
-    Brian objects are looked up here, in the caller's thread.
+    `call` counts the lists of a scheduler, and `numbers` its stimuli. Brian objects are looked
+    up here, in the caller's thread.
     """
 
     model: Model
@@ -97,6 +107,8 @@ class Request:
     duration: Any
     timeout: float | None
     seed: int
+    call: int
+    numbers: Iterator[int]
 
     @classmethod
     def of(
@@ -109,6 +121,8 @@ class Request:
         duration: Any = None,
         timeout: float | None = None,
         seed: int,
+        call: int = 0,
+        numbers: Iterator[int] | None = None,
     ) -> Request:
         """Look up the keys.
 
@@ -132,6 +146,8 @@ class Request:
             check_duration(model.manifest, duration, "run"),
             timeout,
             seed,
+            call,
+            count() if numbers is None else numbers,
         )
 
     def job(self, index: int, stimulus: Any) -> Job:
@@ -163,9 +179,14 @@ class Request:
             "carry": list(self.carry),
             "record": list(self.record),
             "duration": self.duration,
-            "seed": seed_of(self.seed, index),
+            "seed": self.seed_of(index),
         }
-        return Job(index, entries, options, self.timeout)
+        return Job(index, entries, options, self.timeout, number=next(self.numbers))
+
+    def seed_of(self, index: int) -> int:
+        """The seed of a stimulus: in each call another one."""
+        # As many numbers as no other use of a seed has
+        return seed_of(self.seed, *((self.call, index, 0) if self.call else (index,)))
 
 
 def seed_of(seed: int, *where: int) -> int:

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from gpurun.calls import label
-from gpurun.errors import WorkerError, WorkerTimeoutError
+from gpurun.errors import OverrideError, WorkerError, WorkerTimeoutError
 from gpurun.model import Model
 from gpurun.results import RunResult
-from gpurun.scheduler.jobs import Failed, Job, Request
+from gpurun.scheduler.admission import Admission
+from gpurun.scheduler.jobs import Failed, Job, Request, failed
 from gpurun.scheduler.policy import Policy
 from gpurun.scheduler.record import Record
 from gpurun.scheduler.seat import CRASHES, Seat, lost_session, open_seat, stop_or_kill
@@ -28,6 +29,7 @@ class Line:
     ----------
     model : Model
     policy : Policy
+    admission : Admission
     record : Record
     start : mapping of str to ndarray
     """
@@ -36,10 +38,12 @@ class Line:
         self,
         model: Model,
         policy: Policy,
+        admission: Admission,
         record: Record,
         start: Mapping[str, np.ndarray],
     ) -> None:
         self._model, self._policy, self._record = model, policy, record
+        self._admission = admission
         self._start = dict(start)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="gpurun-line")
         self.seat = self._open()
@@ -85,6 +89,13 @@ class Line:
         """
         # Whoever wants to go on after a failure needs to know how the state was before it
         keep = self._policy.isolation == "process" or self._policy.on_error != "raise"
+        for target in request.carry if keep else ():
+            if target.kind in ("spikes", "poisson"):
+                raise OverrideError(
+                    f"'{target.name}' can be carried only with isolation='thread' and "
+                    "on_error='raise': it is not one variable, which could be put back.",
+                    name=target.name,
+                )
         names = [label(target) for target in request.carry]
         wanted = {label(target) for target in request.record}
         if keep:
@@ -164,14 +175,15 @@ class Line:
             except BaseException as error:
                 self._record.stimulus(job, self.seat, began, waited, None, error)
                 self._spoiled = True
-                failed = self._after_failure(job, error)
-                if failed is not None:
-                    return failed
+                instead = self._after_failure(job, error)
+                if instead is not None:
+                    return instead
                 continue
             if job.abandoned:
                 return Failed(job.index, CancelledError(), job.attempts)
             self._spoiled = False
             self._record.stimulus(job, self.seat, began, waited, result, None)
+            self._record.memory(self.seat.device, self._admission.look(self.seat.device))
             self._record.show({self.seat.device: 1})
             return result
 
@@ -191,9 +203,9 @@ class Line:
         retry = self._policy.on_error == "retry" and not job.abandoned
         retry = retry and isinstance(error, Exception)
         if retry and not crashed and job.attempts <= self._policy.retries:
-            self._record.retried += 1
+            self._record.retry()
             return None
-        self._record.failed += 1
+        self._record.failure()
         if self._policy.on_error == "skip" and isinstance(error, Exception):
-            return Failed(job.index, error, job.attempts)
+            return failed(job.index, error, job.attempts)
         raise job.failure(error)

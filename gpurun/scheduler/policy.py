@@ -31,13 +31,14 @@ class Policy:
     when_full: str
     timeout: float | None
     seed: int
+    threads: int
 
     @property
     def most(self) -> int:
         """Sessions at most, all devices together."""
         if self.replicas is not None:
             return self.replicas
-        return sum(_most_on(device) for device in self.devices)
+        return sum(_most_on(device, self.threads) for device in self.devices)
 
     def budget(self, total: int | None) -> float:
         """Bytes that may be used of a device that has `total`."""
@@ -82,6 +83,14 @@ def make_policy(
         )
     if isolation == "thread" and model.manifest.static_state and replicas != 1:
         # Each session has its own copy of the library, but files that C++ code opens are shared
+        if replicas is not None:
+            raise ConfigError(
+                f"C++ code of the model ({', '.join(model.manifest.static_state)}) may hold static "
+                "state, such as an open file, and is not to run twice in one process. Use "
+                "replicas=1, or isolation='process'.",
+                name="replicas",
+                value=replicas,
+            )
         replicas = 1
     return Policy(
         devices,
@@ -93,6 +102,7 @@ def make_policy(
         when_full,
         None if timeout is None else wall_seconds("timeout", timeout),
         seed,
+        model.manifest.threads,
     )
 
 
@@ -113,5 +123,5 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def _most_on(device: str) -> int:
-    return cores() if device == "cpu" else _MOST_ON_A_CARD
+def _most_on(device: str, threads: int) -> int:
+    return max(1, cores() // max(1, threads)) if device == "cpu" else _MOST_ON_A_CARD

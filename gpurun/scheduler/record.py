@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 import warnings
 from collections.abc import Mapping
@@ -31,6 +32,8 @@ class Record:
         self.log = log
         self.board = Board(devices=devices)
         self.done = self.failed = self.retried = self.lost = 0
+        self._total: int | None = None
+        self._counting = threading.Lock()
         self._warned: set[str] = set()
         self._memory_at: dict[str, float] = {}
         self._memory: dict[str, int] = {}
@@ -67,7 +70,8 @@ class Record:
     ) -> None:
         """A stimulus was tried. `began` as `time.time`."""
         if error is None:
-            self.done += 1
+            with self._counting:
+                self.done += 1
         if self.log is None:
             return
         times = {
@@ -76,7 +80,7 @@ class Record:
             if result is not None
         }
         self.log.stimulus(
-            job.index,
+            job.number,
             seat=seat.number,
             device=seat.device,
             began=began,
@@ -90,12 +94,27 @@ class Record:
             **times,
         )
 
-    def show(self, seats: Mapping[str, int], total: int | None = None) -> None:
+    def expect(self, count: int | None) -> None:
+        """That many stimuli are coming; None: nobody knows how many."""
+        known = count is not None and (self._total is not None or not self.done)
+        self._total = self.done + self.failed + (count or 0) if known else None
+
+    def failure(self) -> None:
+        """A stimulus is given up."""
+        with self._counting:
+            self.failed += 1
+
+    def retry(self) -> None:
+        """A stimulus is run again."""
+        with self._counting:
+            self.retried += 1
+
+    def show(self, seats: Mapping[str, int]) -> None:
         """Tell the board."""
         self.board.update(
             done=self.done,
             failed=self.failed,
-            total=total,
+            total=self._total,
             seats=dict(seats),
             memory=dict(self._memory),
         )

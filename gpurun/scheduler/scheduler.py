@@ -7,7 +7,9 @@ import secrets
 from collections import deque
 from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from contextlib import ExitStack
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,7 +21,7 @@ from gpurun.results import RunResult
 from gpurun.runlog import RunLog
 from gpurun.scheduler.admission import Admission, Expected
 from gpurun.scheduler.engine import Engine
-from gpurun.scheduler.jobs import Failed, Job, Request
+from gpurun.scheduler.jobs import Failed, Job, Request, failed
 from gpurun.scheduler.line import Line
 from gpurun.scheduler.policy import make_policy
 from gpurun.scheduler.record import Record
@@ -68,8 +70,9 @@ class Scheduler:
         Wall time that a stimulus may take. In a thread a run is stopped after a time step; only
         a process can be stopped within one.
     seed : int, optional
-        Stimulus k of a list has a seed of its own, made from this one and k: results do not
-        depend on how many sessions there are. Left out: drawn; see the attribute.
+        Stimulus k of a list has a seed of its own, made from this one, the number of the list
+        (of the call of `run` or `map`) and k: results do not depend on how many sessions there
+        are. Left out: drawn; see the attribute.
     log : path-like, optional
         Run log, for ``gpurun report``.
 
@@ -131,6 +134,9 @@ class Scheduler:
         self._line: Line | None = None
         self._line_names: tuple[Any, ...] = ()
         self._submitted = 0
+        self._calls, self._submit_call = count(), None
+        self._numbers = count()
+        self._pid = os.getpid()
         self._closed = False
 
     # -- life -------------------------------------------------------------------
@@ -151,16 +157,21 @@ class Scheduler:
         if self._closed:
             return
         self._closed = True
-        try:
-            if self._engine is not None:
-                self._engine.close()
-            if self._line is not None:
-                self._line.close()
-        finally:
-            self._admission.close()
-            self.record.close()
+        if self._pid != os.getpid():
+            # A fork has none of the threads
+            return
+        with ExitStack() as last:
             if self._log is not None:
-                self._log.close(done=self.record.done, failed=self.record.failed)
+                last.callback(self._close_log, self._log)
+            last.callback(self.record.close)
+            last.callback(self._admission.close)
+            if self._line is not None:
+                last.callback(self._line.close)
+            if self._engine is not None:
+                last.callback(self._engine.close)
+
+    def _close_log(self, log: RunLog) -> None:
+        log.close(done=self.record.done, failed=self.record.failed)
 
     @property
     def sessions(self) -> dict[str, int]:
@@ -200,6 +211,13 @@ class Scheduler:
                     value=start,
                 )
             names: Iterable[Any] = self._line_names if keep is None else keep
+            if not names:
+                raise ConfigError(
+                    "run() has carried nothing that could be the start. Name it: "
+                    "keep=[syn.w, group.theta].",
+                    name="keep",
+                    value=keep,
+                )
             start = {key: self._line.read(key) for key in names}
             keep = None
         self._start = start_values(self.model, start, keep)
@@ -211,12 +229,27 @@ class Scheduler:
     def _check_open(self) -> None:
         if self._closed:
             raise ScheduleError("The scheduler has been closed.", index=None, attempts=0)
+        if self._pid != os.getpid():
+            raise ScheduleError(
+                "This scheduler belongs to the process from which this one was forked. Make one "
+                "here.",
+                index=None,
+                attempts=0,
+            )
 
-    def _request(self, options: Mapping[str, Any], seed: int | None = None) -> Request:
+    def _request(
+        self, options: Mapping[str, Any], seed: int | None = None, call: int | None = None
+    ) -> Request:
+        given = check_seed(seed)
+        if call is None:
+            # A list with a seed of its own is as if it were the only one
+            call = 0 if given is not None else next(self._calls)
         return Request.of(
             self.model,
             timeout=self.policy.timeout,
-            seed=self.seed if seed is None else seed,
+            seed=self.seed if given is None else given,
+            call=call,
+            numbers=self._numbers,
             **options,
         )
 
@@ -239,6 +272,7 @@ class Scheduler:
         carry: Iterable[Any] = (),
         record: Iterable[Any] = (),
         duration: Any = None,
+        seed: int | None = None,
         report: Any = None,
     ) -> Generator[RunResult | Failed]:
         """Present consecutive stimuli on one session.
@@ -254,6 +288,9 @@ class Scheduler:
         target : key, optional
         carry, record : iterable of keys, optional
         duration : Quantity or float (s), optional
+        seed : int, optional
+            From which the seeds of these stimuli are made. Left out: the scheduler's, and other
+            seeds in each call, so that no noise comes twice.
         report : {"text", "stdout", "stderr"} or callable, optional
             As in `gpurun.present`.
 
@@ -271,9 +308,10 @@ class Scheduler:
         """
         self._check_open()
         request = self._request(
-            {"target": target, "carry": carry, "record": record, "duration": duration}
+            {"target": target, "carry": carry, "record": record, "duration": duration}, seed
         )
         reporter = LoopReporter(report, 10.0, _length(stimuli))
+        self.record.expect(_length(stimuli))
         return self._run(request, self._stream(stimuli), reporter)
 
     def _run(
@@ -281,7 +319,7 @@ class Scheduler:
     ) -> Generator[RunResult | Failed]:
         self._check_open()
         if self._line is None:
-            self._line = Line(self.model, self.policy, self.record, self._start)
+            self._line = Line(self.model, self.policy, self._admission, self.record, self._start)
         if request.carry:
             self._line_names = request.carry
         reporter.begin()
@@ -302,6 +340,7 @@ class Scheduler:
         record: Iterable[Any] = (),
         duration: Any = None,
         ordered: bool = True,
+        seed: int | None = None,
         report: Any = None,
     ) -> Generator[Any]:
         """Present independent stimuli, side by side on as many sessions as are of use.
@@ -311,7 +350,7 @@ class Scheduler:
 
         Parameters
         ----------
-        stimuli, target, record, duration, report
+        stimuli, target, record, duration, seed, report
             As in `run`.
         ordered : bool, optional
             False: results come as they are ready, as pairs (index, result).
@@ -328,8 +367,9 @@ class Scheduler:
             And its subclasses: a key is not usable.
         """
         self._check_open()
-        request = self._request({"target": target, "record": record, "duration": duration})
+        request = self._request({"target": target, "record": record, "duration": duration}, seed)
         reporter = LoopReporter(report, 10.0, _length(stimuli))
+        self.record.expect(_length(stimuli))
         jobs = (request.job(n, stimulus) for n, stimulus in enumerate(self._stream(stimuli)))
         return self._deliver(jobs, ordered, reporter)
 
@@ -384,7 +424,7 @@ class Scheduler:
             return job.future.result()
         except ScheduleError as error:
             if self.policy.on_error == "skip" and error.__cause__ is not None and job.attempts:
-                return Failed(job.index, error.__cause__, job.attempts)
+                return failed(job.index, error.__cause__, job.attempts)
             raise
         except CancelledError:
             raise ScheduleError(
@@ -429,7 +469,10 @@ class Scheduler:
             And its subclasses: a key is not usable.
         """
         self._check_open()
-        request = self._request({"record": record, "duration": duration})
+        if self._submit_call is None:
+            self._submit_call = next(self._calls)
+        options = {"record": record, "duration": duration}
+        request = self._request(options, call=self._submit_call)
         job = request.job(self._submitted, {} if overrides is None else overrides)
         if seed is not None:
             job.options = {**job.options, "seed": check_seed(seed)}
@@ -486,7 +529,7 @@ class Scheduler:
             A point failed; what was finished is in the file.
         """
         self._check_open()
-        request = self._request({"record": record, "duration": duration})
+        request = self._request({"record": record, "duration": duration}, call=0)
         return run_sweep(
             self.model, request, parameters, Path(path), mode=mode, repeats=repeats,
             overrides=overrides, report=report, deliver=self._deliver, start=self._start,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,9 +12,9 @@ import numpy as np
 
 from gpurun.calls import as_list, variable_name
 from gpurun.checkpoint import differences, other_model, read_checkpoint
-from gpurun.errors import ConfigError
+from gpurun.errors import ConfigError, OverrideError
 from gpurun.model import Model
-from gpurun.overrides import resolve
+from gpurun.overrides import Planner, resolve
 from gpurun.session_state import CARRIED
 
 
@@ -41,7 +42,7 @@ def start_values(model: Model, start: Any, keep: Iterable[Any] | None) -> dict[s
     if start is None:
         return {}
     if isinstance(start, Mapping):
-        return {_name(model, key): np.asarray(value) for key, value in start.items()}
+        return dict(_given(model, key, value) for key, value in start.items())
     names = None if keep is None else [_name(model, key) for key in as_list(keep, "keep")]
     if isinstance(start, str | os.PathLike):
         return _of_checkpoint(model, Path(start), names)
@@ -52,14 +53,34 @@ def start_values(model: Model, start: Any, keep: Iterable[Any] | None) -> dict[s
             name="start",
             value=type(start).__name__,
         )
-    names = list(start.carried) if names is None else names
+    names = list(getattr(start, "carried", ())) if names is None else names
     if not names:
         raise _unknown("The session's last run carried nothing")
     return {name: start.read(name) for name in names}
 
 
 def _name(model: Model, key: Any) -> str:
-    return variable_name(model, resolve(model.manifest, key, model.resolver))
+    target = resolve(model.manifest, key, model.resolver)
+    name = variable_name(model, target)
+    if target.selection is not None:
+        raise OverrideError(
+            f"'{name}' can only be taken over as a whole, not for a subgroup.", name=name
+        )
+    return name
+
+
+def _given(model: Model, key: Any, value: Any) -> tuple[str, np.ndarray]:
+    """A value as `Session.rebase` would take it: units, shape and type are checked now."""
+    name = _name(model, key)
+
+    def size(number: int) -> int:
+        info = model.manifest.variables[number]
+        frozen = model.data.frozen.get(info.name)
+        return math.prod(info.shape) if frozen is None else frozen.size
+
+    planner = Planner(model.manifest, model.index, size, model.resolver)
+    planner.plan([(key, value)])
+    return name, np.array(value.get() if hasattr(value, "get") else value)
 
 
 def _of_checkpoint(model: Model, path: Path, names: list[str] | None) -> dict[str, np.ndarray]:

@@ -106,6 +106,14 @@ class Sweep:
             if whole is None:
                 points = math.prod(self.shape)
                 whole = np.full((points, self.repeats, *value.shape), np.nan)
+            if value.shape != whole.shape[2:]:
+                raise ResultsError(
+                    f"'{name}' has the shape {value.shape} in one run and {whole.shape[2:]} in "
+                    "another, such as the spikes of a monitor have: it is no array over all "
+                    "points. Read it run by run: sweep.results.",
+                    path=str(self.path),
+                    reason="shape",
+                )
             whole[place["point"], place["repeat"]] = value
         if whole is None:
             raise ResultsError(

@@ -45,6 +45,7 @@ class Tuner:
     _best: tuple[int, float] = (0, 0.0)
     #: Stimuli that are not counted: the first of each session is slower.
     _first: int = 0
+    _last: float = 0.0
     _doubts: int = 0
 
     def __post_init__(self) -> None:
@@ -54,7 +55,14 @@ class Tuner:
     def restart(self) -> None:
         """Forget what was counted: the number of sessions at work has changed."""
         self._done, self._since = 0, self.clock()
+        self._last = self._since
         self._first, self._doubts = self.wanted, 0
+
+    def rest(self) -> None:
+        """There was nothing to do until now, which says nothing of the rate."""
+        now = self.clock()
+        self._since += now - self._last
+        self._last = now
 
     def limit(self, most: int) -> None:
         """No more sessions than this fit."""
@@ -66,6 +74,7 @@ class Tuner:
 
     def finished(self, working: int) -> None:
         """A stimulus was presented, with `working` sessions at work."""
+        self._last = self.clock()
         if self.settled:
             return
         if working != self.wanted:

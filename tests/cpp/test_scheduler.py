@@ -15,12 +15,15 @@ from gpurun import Scheduler, stimulus
 from gpurun.errors import (
     CheckpointError,
     ConfigError,
+    NonFiniteValueError,
     OverrideError,
     ScheduleError,
     ShapeMismatchError,
     StimulusError,
+    UnitMismatchError,
     UnknownVariableError,
 )
+from gpurun.overrides import Target
 from gpurun.runlog import read_log
 from gpurun.scheduler import Failed
 from gpurun.scheduler.jobs import seed_of
@@ -152,10 +155,10 @@ def test_trained_in_line_then_tested_side_by_side(script: models.Script) -> None
             scheduler.restart("run")
         first = list(scheduler.map(stimuli(4), record=RECORD))
         same(first, alone(script, 4))
-        for _ in scheduler.run(stimuli(), carry=["feed.w"]):
+        for _ in scheduler.run(stimuli(), carry=["feed.w"], seed=5):
             pass
         scheduler.restart("run")
-        results = list(scheduler.map(stimuli(), record=RECORD))
+        results = list(scheduler.map(stimuli(), record=RECORD, seed=5))
         same(results, alone(script, **{"feed.w": expected}))
 
 
@@ -367,3 +370,60 @@ def test_the_estimate_is_corrected(script: models.Script, tmp_path: Path) -> Non
     assert {entry.seat for entry in run.stimuli} <= {1, 2}
     assert run.facts["seed"] == 5
     assert run.facts["devices"] == ["cpu"]
+
+
+def test_no_noise_comes_twice(script: models.Script) -> None:
+    with Scheduler(script.model, replicas=1, seed=5) as scheduler:
+        calls = [
+            list(scheduler.map(stimuli(3), record=RECORD)),
+            list(scheduler.run(stimuli(3), record=RECORD)),
+            list(scheduler.map(stimuli(3), record=RECORD)),
+            [scheduler.submit(one, record=RECORD).result() for one in stimuli(3)],
+        ]
+        seeds = {result.seed for results in calls for result in results}
+        assert len(seeds) == 12
+        again = list(scheduler.map(stimuli(3), record=RECORD, seed=5))
+    same(again, alone(script, 3))
+    same(calls[0], alone(script, 3))
+
+
+def test_the_log_numbers_stimuli_over_all_calls(script: models.Script, tmp_path: Path) -> None:
+    log = tmp_path / "run.log"
+    with Scheduler(script.model, replicas=1, seed=5, on_error="skip", log=log) as scheduler:
+        list(scheduler.run(stimuli(3)))
+        list(scheduler.map(bad_at(1)[:3]))
+    entries = read_log(log).runs[0].stimuli
+    assert sorted(entry.index for entry in entries) == list(range(6))
+    assert [entry.index for entry in entries if not entry.ok] == [4]
+
+
+def test_a_start_is_checked_at_once(script: models.Script) -> None:
+    from brian2.units import mV, nA
+
+    o = script.objects
+    for start, error in (
+        ({o.cells.rest: 1 * nA}, UnitMismatchError),
+        ({"feed.w": np.zeros(3)}, ShapeMismatchError),
+        ({"feed.w": np.full(72, np.nan)}, NonFiniteValueError),
+        ({Target("cells.v", "variable", (0, 3)): 0.5}, OverrideError),
+    ):
+        with pytest.raises(error):
+            Scheduler(script.model, start=start)
+    with Scheduler(script.model, start={o.cells.rest: 3 * mV}, seed=5) as scheduler:
+        (result,) = scheduler.map([{}], record=["cells.rest"])
+        assert np.allclose(result["cells.rest"], 3e-3)
+        with pytest.raises(ConfigError, match="No stimuli"):
+            scheduler.restart("run")
+        list(scheduler.run(stimuli(1)))
+        with pytest.raises(ConfigError, match="carried nothing"):
+            scheduler.restart("run")
+
+
+def test_a_forked_child_is_told(script: models.Script) -> None:
+    with Scheduler(script.model, seed=5) as scheduler:
+        list(scheduler.map(stimuli(2)))
+        pid, scheduler._pid = scheduler._pid, 0
+        with pytest.raises(ScheduleError, match="forked"):
+            scheduler.map(stimuli(2))
+        scheduler._pid = pid
+        assert len(list(scheduler.map(stimuli(2)))) == 2

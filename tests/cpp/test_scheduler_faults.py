@@ -19,7 +19,7 @@ import pytest
 
 import gpurun
 from gpurun import Scheduler, open_results, worker_call
-from gpurun.errors import DeviceMemoryError, ScheduleError, UnknownVariableError
+from gpurun.errors import DeviceMemoryError, ScheduleError, ShapeMismatchError, UnknownVariableError
 from gpurun.runlog import read_log
 from gpurun.scheduler import admission, engine
 from tests import scheduler_faults as faults
@@ -101,7 +101,7 @@ def test_memory_taken_by_others(
     with Scheduler(
         faults.model(), replicas=3, when_full=policy, seed=faults.SEED, log=log
     ) as scheduler:
-        results = scheduler.map(faults.stimuli(300), record=faults.RECORD)
+        results = scheduler.map(faults.stimuli(300), record=faults.RECORD, seed=faults.SEED)
         found = [next(results) for _ in range(100)]
         assert sum(scheduler.sessions.values()) == 3
         gauge.used = 90
@@ -124,7 +124,7 @@ def test_no_session_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     """With others' memory above the limit from the beginning one session does the work."""
     monkeypatch.setattr(admission, "meter_for", lambda device: Gauge(95))
     with Scheduler(faults.model(), seed=faults.SEED) as scheduler:
-        found = list(scheduler.map(faults.stimuli(30), record=faults.RECORD))
+        found = list(scheduler.map(faults.stimuli(30), record=faults.RECORD, seed=faults.SEED))
         assert scheduler.sessions == {"cpu": 1}
     faults.Trial(30, faults.np.random.default_rng(0)).check(list(enumerate(found)))
 
@@ -140,7 +140,7 @@ def test_the_last_session_has_no_memory(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(gpurun.Session, "run", without)
     with Scheduler(faults.model(), replicas=3, on_error="skip", seed=faults.SEED) as scheduler:
-        found = list(scheduler.map(faults.stimuli(40), record=faults.RECORD))
+        found = list(scheduler.map(faults.stimuli(40), record=faults.RECORD, seed=faults.SEED))
         assert scheduler.sessions == {"cpu": 1}
     trial = faults.Trial(40, faults.np.random.default_rng(0), hit={7})
     trial.check(list(enumerate(found)))
@@ -161,14 +161,17 @@ def test_no_session_can_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_start_that_no_session_takes() -> None:
-    """An error while values become the baseline is one of the stimulus, not the end of a seat."""
+    """It is refused at once; one that gets by ends the stimulus, not the seat."""
     with Scheduler(faults.model(), replicas=2, seed=faults.SEED) as scheduler:
         assert len(list(scheduler.map(faults.stimuli(4)))) == 4
-        scheduler.restart({"cells.v": faults.np.zeros(3)})
+        with pytest.raises(ShapeMismatchError, match=r"cells\.v"):
+            scheduler.restart({"cells.v": faults.np.zeros(3)})
+        assert len(list(scheduler.map(faults.stimuli(4)))) == 4
+        scheduler._open_engine().restart({"cells.v": faults.np.zeros(3)})
         with pytest.raises(ScheduleError, match=r"Stimulus 0 failed.*cells\.v"):
             list(scheduler.map(faults.stimuli(4)))
         scheduler.restart({"cells.after": 1.0})
-        found = list(scheduler.map(faults.stimuli(30), record=faults.RECORD))
+        found = list(scheduler.map(faults.stimuli(30), record=faults.RECORD, seed=faults.SEED))
     faults.Trial(30, faults.np.random.default_rng(0)).check(list(enumerate(found)))
 
 
@@ -188,14 +191,19 @@ def test_another_start_leaves_nothing_of_the_one_before(how: str, isolation: str
         faults.model(), replicas=2, isolation=isolation, start={"cells.v": 0.15}, seed=faults.SEED,
     ) as scheduler:  # fmt: skip
         call = getattr(scheduler, how)
-        first = [faults._values(one) for one in call(given, record=faults.RECORD)]
+
+        def found() -> list[Any]:
+            results = call(given, record=faults.RECORD, seed=faults.SEED)
+            return [faults._values(one) for one in results]
+
+        first = found()
         assert first != expected
         scheduler.restart({"cells.after": 3.0})
-        assert [faults._values(one) for one in call(given, record=faults.RECORD)] == expected
+        assert found() == expected
         scheduler.restart({"cells.v": 0.15})
-        assert [faults._values(one) for one in call(given, record=faults.RECORD)] == first
+        assert found() == first
         scheduler.restart(None)
-        assert [faults._values(one) for one in call(given, record=faults.RECORD)] == expected
+        assert found() == expected
 
 
 # -- the caller ----------------------------------------------------------------------------------
@@ -214,10 +222,10 @@ def test_the_iterable_raises(how: str, isolation: str, at: int) -> None:
     with Scheduler(faults.model(), replicas=2, isolation=isolation, seed=faults.SEED) as scheduler:
         found = []
         with pytest.raises(OSError, match="the disk is gone"):
-            found.extend(getattr(scheduler, how)(coming(), record=faults.RECORD))
+            found.extend(getattr(scheduler, how)(coming(), record=faults.RECORD, seed=faults.SEED))
         # What was taken before is all there
         faults.Trial(at, faults.np.random.default_rng(0)).check(list(enumerate(found)))
-        again = list(getattr(scheduler, how)(given, record=faults.RECORD))
+        again = list(getattr(scheduler, how)(given, record=faults.RECORD, seed=faults.SEED))
         faults.Trial(20, faults.np.random.default_rng(0)).check(list(enumerate(again)))
         with pytest.raises(UnknownVariableError):
             list(getattr(scheduler, how)([given[0], {"cells.u": 1}]))
@@ -229,11 +237,11 @@ def test_the_consumer_stops_early(how: str, isolation: str) -> None:
     given = faults.stimuli(20)
     with Scheduler(faults.model(), replicas=2, isolation=isolation, seed=faults.SEED) as scheduler:
         for taken in (0, 1, 7):
-            results = getattr(scheduler, how)(given, record=faults.RECORD)
+            results = getattr(scheduler, how)(given, record=faults.RECORD, seed=faults.SEED)
             for _ in range(taken):
                 next(results)
             results.close()
-        again = list(getattr(scheduler, how)(given, record=faults.RECORD))
+        again = list(getattr(scheduler, how)(given, record=faults.RECORD, seed=faults.SEED))
     faults.Trial(20, faults.np.random.default_rng(0)).check(list(enumerate(again)))
 
 
@@ -243,11 +251,13 @@ def test_a_stimulus_at_work_is_stopped(isolation: str, monkeypatch: pytest.Monke
     monkeypatch.setattr(worker_call, "STOP_SECONDS", 0.2)
     slow = {"cells.mode": faults.SLOW, "cells.after": 0.0, "cells.v": 0.1}
     with Scheduler(faults.model(), replicas=2, isolation=isolation, seed=faults.SEED) as scheduler:
-        results = scheduler.map([faults.stimuli(1)[0], *[slow] * 5], record=faults.RECORD)
+        results = scheduler.map(
+            [faults.stimuli(1)[0], *[slow] * 5], record=faults.RECORD, seed=faults.SEED
+        )
         next(results)
         results.close()
         future = scheduler.submit(slow)
-        again = list(scheduler.map(faults.stimuli(5), record=faults.RECORD))
+        again = list(scheduler.map(faults.stimuli(5), record=faults.RECORD, seed=faults.SEED))
         faults.Trial(5, faults.np.random.default_rng(0)).check(list(enumerate(again)))
     # A part of a run is no result
     assert future.cancelled() or future.exception() is not None or future.result().completed == 1
@@ -278,7 +288,7 @@ def test_warnings_that_are_errors() -> None:
         with Scheduler(
             faults.model(), replicas=1, isolation="process", on_error="skip", seed=faults.SEED
         ) as scheduler:
-            found = list(scheduler.map(given, record=faults.RECORD))
+            found = list(scheduler.map(given, record=faults.RECORD, seed=faults.SEED))
     faults.Trial(6, faults.np.random.default_rng(0), hit={2}).check(list(enumerate(found)))
 
 
@@ -350,7 +360,9 @@ def test_a_process_that_is_killed_while_it_is_idle(how: str) -> None:
     """It is no stimulus's doing, however often it happens."""
     given = faults.stimuli(8) if how == "map" else faults.consecutive(8)
     expected = faults.fault_free(8) if how == "map" else faults.in_line(8, set())
-    options = {"record": faults.RECORD, **({"carry": [faults.CARRIED]} if how == "run" else {})}
+    options = {"record": faults.RECORD, "seed": faults.SEED}
+    if how == "run":
+        options["carry"] = [faults.CARRIED]
     with Scheduler(faults.model(), replicas=1, isolation="process", seed=faults.SEED) as scheduler:
         for _ in range(4):
             if how == "run":
@@ -385,6 +397,11 @@ def test_the_first_of_the_line_fails(
         faults.model(), isolation=isolation, on_error=on_error, seed=faults.SEED
     ) as scheduler:
         results = list(
-            scheduler.run(faults.consecutive(6), carry=[faults.CARRIED], record=faults.RECORD)
+            scheduler.run(
+                faults.consecutive(6),
+                carry=[faults.CARRIED],
+                record=faults.RECORD,
+                seed=faults.SEED,
+            )
         )
     assert [faults._values(one) if one else None for one in results] == expected

@@ -148,7 +148,7 @@ class FakeMeter:
 
 
 def made(**changes: Any) -> Policy:
-    model: Any = SimpleNamespace(manifest=SimpleNamespace(static_state=()))
+    model: Any = SimpleNamespace(manifest=SimpleNamespace(static_state=(), threads=0))
     options: dict[str, Any] = {
         "devices": ("cpu",), "replicas": "auto", "memory": 0.8, "isolation": "thread",
         "on_error": "raise", "retries": 2, "when_full": "shrink", "timeout": None, "seed": 0,
@@ -168,15 +168,15 @@ def meter(monkeypatch: pytest.MonkeyPatch) -> FakeMeter:
 def test_what_a_session_takes_is_measured(meter: FakeMeter, own: bool) -> None:
     if not own:
         meter.own = None
-    allowed = Admission(made(), {"cpu": Expected(500, 600)})
-    assert allowed.expected("cpu") == 600
+    allowed = Admission(made(), {"cpu": Expected(400, 500)})
+    assert allowed.expected("cpu") == 500
     assert allowed.fits("cpu") and not allowed.fits("cpu", 1)
     allowed.opening("cpu")
     meter.take(300)
     allowed.opened("cpu")
     # Monitors are yet to be filled
     assert allowed.expected("cpu") == 400
-    assert allowed.corrections == {"cpu": 0.6}
+    assert allowed.corrections == {"cpu": 0.75}
     # The first has paid for what all share
     allowed.opening("cpu")
     meter.take(200)
@@ -191,6 +191,11 @@ def test_what_a_session_takes_is_measured(meter: FakeMeter, own: bool) -> None:
     assert not allowed.exceeded("cpu")
     meter.take(300)
     assert allowed.exceeded("cpu")
+    # What others give back meanwhile does not make a session small
+    allowed.opening("cpu")
+    meter.take(-500)
+    allowed.opened("cpu")
+    assert allowed.expected("cpu") == 300
     allowed.close()
     assert meter.closed
 
@@ -231,10 +236,30 @@ def test_how_many_at_most() -> None:
 
 
 def test_static_state_and_threads() -> None:
-    model: Any = SimpleNamespace(manifest=SimpleNamespace(static_state=("f",)))
-    assert made(model=model).most == 1
-    assert made(model=model, replicas=4).most == 1
+    model: Any = SimpleNamespace(manifest=SimpleNamespace(static_state=("f",), threads=0))
+    assert made(model=model).most == made(model=model, replicas=1).most == 1
+    with pytest.raises(ConfigError, match=r"\(f\) may hold static state"):
+        made(model=model, replicas=4)
     assert made(model=model, replicas=4, isolation="process").most == 4
+
+
+def test_threads_of_a_session_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "cores", lambda: 8)
+    for threads, most in ((0, 8), (1, 8), (3, 2), (16, 1)):
+        model: Any = SimpleNamespace(manifest=SimpleNamespace(static_state=(), threads=threads))
+        assert made(model=model).most == most
+
+
+def test_nothing_to_do_is_not_slow() -> None:
+    now = [0.0]
+    tuner = Tuner(4, clock=lambda: now[0])
+    while not tuner.settled:
+        for _ in range(10):
+            now[0] += 0.1 / tuner.wanted
+            tuner.finished(tuner.wanted)
+        now[0] += 100.0
+        tuner.rest()
+    assert tuner.wanted == 4
 
 
 @pytest.mark.parametrize(
