@@ -217,8 +217,9 @@ class Scheduled(Way):
     def show(self) -> Iterator[tuple[Values, float | None]]:
         assert self.scheduler is not None
         results = getattr(self.scheduler, self.method)(
-            self.work.rates, target=TARGET, record=[self.work.read], duration=self.work.duration
-        )
+            self.work.rates, target=TARGET, record=[self.work.read],
+            duration=self.work.duration, seed=SEED,
+        )  # fmt: skip
         for result in results:
             yield result[self.work.read], result.loop_time
         self.sessions.append(sum(self.scheduler.sessions.values()))

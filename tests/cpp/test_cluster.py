@@ -309,8 +309,8 @@ def test_a_stimulus_that_is_wrong_is_tried_once(script: models.Script, client: A
 
 def test_no_session_is_nobodys_fault_but_the_workers(script: models.Script, client: Any) -> None:
     # A value that only the session refuses
-    start = {"feed.w": np.zeros(5)}
-    with pytest.raises(ScheduleError, match=r"tcp://.* cannot open a session: ShapeMismatch"):
+    start = {"jolt.delay": 0.002}
+    with pytest.raises(ScheduleError, match=r"tcp://.* cannot open a session: OverrideError"):
         list(cluster.map(client, script.model, stimuli(3), start=start, on_error="skip"))
 
 

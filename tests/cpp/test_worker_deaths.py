@@ -222,14 +222,19 @@ def test_ctrl_c_while_a_process_starts(
     path.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(path))
     before, fds = children(), psutil.Process().num_fds()
+    # A shell that has started the tests in the background lets them ignore Ctrl-C
+    old = signal.signal(signal.SIGINT, signal.default_int_handler)
     ring = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     ring.start()
-    with pytest.raises(KeyboardInterrupt):
-        RemoteSession(model)
-    ring.join()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            RemoteSession(model)
+        ring.join()
+    finally:
+        signal.signal(signal.SIGINT, old)
     gc.collect()
     assert children() == before
-    assert psutil.Process().num_fds() == fds
+    assert psutil.Process().num_fds() <= fds
 
 
 # -- threads ---------------------------------------------------------------------------

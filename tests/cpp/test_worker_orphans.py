@@ -262,6 +262,10 @@ def test_ctrl_c(
     soon = "import gpurun.worker_call\ngpurun.worker_call.STOP_SECONDS = 1.0\n"
     parent = Parent(model, tmp_path, soon + INTERRUPTED % arguments + then)
     assert parent.line() == "ready"
+    # The run has begun when its process is at work
+    (worker,) = psutil.Process(parent.popen.pid).children()
+    at_first = worker.cpu_times().user
+    workers.until(lambda: worker.cpu_times().user > at_first + 0.3)
     # As a terminal does: everybody in the group
     os.killpg(parent.popen.pid, signal.SIGINT)
     code, out, err = parent.end()
