@@ -18,9 +18,11 @@ trap 'rm -rf "$scratch" "${links[@]}"' EXIT
 mkdir "$scratch/benchmarks"
 
 # Where gpurun is not installed, its templates are not where Python looks for them.
-for name in cpp_templates cuda_templates; do
+for pair in cpp_templates:cpp_templates cuda_templates:cuda_templates \
+    bench_cases:benchmarks/cases bench_contenders:benchmarks/contenders; do
+    name=${pair%%:*} folder=${pair#*:}
     if ! python -c "import gpurun.$name" 2>/dev/null; then
-        ln -s "../$name" "gpurun/$name"
+        ln -s "../$folder" "gpurun/$name"
         links+=("$PWD/gpurun/$name")
     fi
 done

@@ -159,18 +159,18 @@ def from_json(text: str) -> Report:
             f"The benchmark report has version {version!r}, this gpurun reads version {VERSION}. "
             "Measure again, or use the gpurun that wrote it."
         )
-    return _build(Report, plain, "report")
+    return build(Report, plain, "report")
 
 
-def _build(kind: Any, value: Any, where: str) -> Any:
+def build(kind: Any, value: Any, where: str) -> Any:
     """`value` as an instance of the annotated type `kind`, checked all the way down."""
     if is_dataclass(kind) and isinstance(kind, type):
         return _build_dataclass(kind, value, where)
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is list and isinstance(value, list):
-        return [_build(arguments[0], item, f"{where}[{n}]") for n, item in enumerate(value)]
+        return [build(arguments[0], item, f"{where}[{n}]") for n, item in enumerate(value)]
     if origin is dict and isinstance(value, dict):
-        return {str(key): _build(arguments[1], v, f"{where}.{key}") for key, v in value.items()}
+        return {str(key): build(arguments[1], v, f"{where}.{key}") for key, v in value.items()}
     if origin is types.UnionType:
         if type(value) in arguments:
             return value
@@ -189,4 +189,4 @@ def _build_dataclass(kind: type, value: Any, where: str) -> Any:
             f"{where} of the benchmark report: expected the fields {sorted(names)}, got {got}."
         )
     hints = typing.get_type_hints(kind)
-    return kind(**{name: _build(hints[name], value[name], f"{where}.{name}") for name in names})
+    return kind(**{name: build(hints[name], value[name], f"{where}.{name}") for name in names})

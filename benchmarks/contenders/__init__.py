@@ -1,0 +1,1 @@
+"""The contenders of ``gpurun bench``; `gpurun.bench.suite.contender` says what they do."""
