@@ -75,7 +75,7 @@ def _subcommand(command: Command) -> int:
     from gpurun.config import configure
 
     configure(**command.changes)
-    if command.action in ("cache", "inspect", "report", "top"):
+    if command.action in ("bench", "cache", "inspect", "report", "top"):
         return import_module(f"gpurun.cli.{command.action}").run(command.arguments)
     if command.arguments and command.arguments[0] not in ("-h", "--help"):
         raise UsageError(

@@ -9,7 +9,7 @@ from typing import Any
 from gpurun.config import DeviceSpec, parse_device
 from gpurun.errors import ConfigError, GpurunError
 
-SUBCOMMANDS = ("build", "devices", "cache", "doctor", "inspect", "report", "top")
+SUBCOMMANDS = ("bench", "build", "devices", "cache", "doctor", "inspect", "report", "top")
 
 USAGE = """\
 usage: gpurun [options] SCRIPT [script arguments]
@@ -19,6 +19,8 @@ usage: gpurun [options] SCRIPT [script arguments]
        gpurun inspect FILE [--json]
        gpurun report LOG [-o PICTURE] [--run N] [--json]
        gpurun top [--once] [--period SECONDS]
+       gpurun bench [--quick] [--case NAME] [--contender NAME] [--max-time SECONDS] ...
+       gpurun bench compare A.json B.json
        gpurun doctor
 """
 
@@ -53,8 +55,8 @@ further; the model is in the cache then. It needs no card: with --arch or
 stand after SCRIPT.
 
 Everything else after SCRIPT belongs to the script, and so does everything after
-"--". A script that is called "build", "devices", "cache", "doctor", "inspect",
-"report" or "top" is run with "gpurun ./devices".
+"--". A script that is called "bench", "build", "devices", "cache", "doctor",
+"inspect", "report" or "top" is run with "gpurun ./devices".
 
 examples:
   gpurun train.py --device 0 --epochs 3    the script gets --epochs 3
