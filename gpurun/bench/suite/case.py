@@ -55,6 +55,8 @@ class CaseNetwork:
         For a deterministic case: how long, in seconds, spike trains have to be identical. After
         that a chaotic network may differ where sums are taken in another order. None of it may
         differ by default.
+    neurons, synapses : int, optional
+        How many there are, for the report.
     """
 
     network: Any
@@ -67,6 +69,8 @@ class CaseNetwork:
     distributions: tuple[str, ...] = ()
     carry: tuple[str, ...] = ()
     exact_for: float = np.inf
+    neurons: int | None = None
+    synapses: int | None = None
 
     @property
     def steps(self) -> int:
