@@ -1,1 +1,34 @@
-"""The contenders of ``gpurun bench``; `gpurun.bench.suite.contender` says what they do."""
+"""The contenders of ``gpurun bench``; `gpurun.bench.suite.contender` says what they do.
+
+`client` starts one in a process of its own, in which `worker` runs. Brian2 is imported there, and
+not by whoever lists the contenders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from gpurun.bench.suite.case import Case
+from gpurun.bench.suite.contender import PACKAGE, Contender
+
+#: Makes a contender of a case, the name of a size, and an empty folder.
+Maker = Callable[[Case, str, Path], Contender]
+
+#: Module and title of each, in the order in which they are shown.
+_KNOWN: dict[str, tuple[str, str]] = {}
+
+
+def all_contenders() -> dict[str, tuple[str, Maker]]:
+    """Title and maker of every contender by name, in the order in which they are shown.
+
+    Nothing is imported before a maker is called.
+    """
+    return {name: (title, partial(_make, module, name)) for name, (module, title) in _KNOWN.items()}
+
+
+def _make(module: str, name: str, *arguments: Any) -> Contender:
+    return import_module(f"{PACKAGE}.{module}").CONTENDERS[name](*arguments)
