@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Sequence
 from pathlib import Path
 
 from gpurun.bench import stats
 from gpurun.bench.schema import Report, from_json, to_json
+from gpurun.bench.text import between, digits, interval, place, quantity, stamp, table
 from gpurun.errors import ConfigError
+
+__all__ = [
+    "markdown",
+    "newest",
+    "quantity",
+    "read",
+    "read_all",
+    "render_page",
+    "update_page",
+    "write",
+]
 
 #: Under this key a file on what ran on a card holds the reports of cases.
 NESTED = "benchmarks"
-
-_PREFIXES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
 def write(report: Report, directory: Path) -> Path:
     """Store `report` under a name made of case, time and commit; returns the path."""
     directory.mkdir(parents=True, exist_ok=True)
-    stamp = report.created.replace(":", "").replace("-", "").removesuffix("+0000")
-    revision = report.commit.revision[:8] + ("-modified" if report.commit.modified else "")
-    path = directory / f"{report.case}-{stamp}-{revision}.json"
+    path = directory / f"{report.case}-{stamp(report)}.json"
     path.write_text(to_json(report), encoding="utf-8")
     return path
 
@@ -71,60 +77,26 @@ def newest(directory: Path) -> dict[str, Report]:
     return found
 
 
-def quantity(value: float, unit: str) -> str:
-    """`value` with three significant digits and a fitting prefix, e.g. ``"1.25 ms"``."""
-    if unit == "B":
-        return f"{value / 2**20:.1f} MiB"
-    size = abs(value)
-    scale, name = next((p for p in _PREFIXES if size >= p[0]), _PREFIXES[-1])
-    return f"{_digits(value / scale)} {name}"
-
-
-def _digits(value: float) -> str:
-    """Three significant digits without an exponent."""
-    if value == 0:
-        return "0"
-    before_point = max(1, math.floor(math.log10(abs(value))) + 1) if abs(value) >= 1 else 0
-    return f"{value:.{max(0, 3 - before_point)}f}"
-
-
-def interval(value: float, low: float, high: float, unit: str) -> str:
-    """``"value [low, high]"``."""
-    return f"{quantity(value, unit)} [{quantity(low, unit)}, {quantity(high, unit)}]"
-
-
 def markdown(report: Report) -> str:
     """Render the report: where, ratios, verdicts, and one table per group."""
     parts = [_where(report)]
     if report.comparisons:
         rows = [
-            (c.name, f"{_digits(c.value)} [{_digits(c.low)}, {_digits(c.high)}]")
+            (c.name, f"{digits(c.value)} [{digits(c.low)}, {digits(c.high)}]")
             for c in report.comparisons
         ]
-        parts.append(_table(("Ratio of medians", "Value [95 % interval]"), rows))
+        parts.append(table(("Ratio of medians", "Value [95 % interval]"), rows))
     if report.checks:
         rows = [(c.name, "yes" if c.passed else "**no**", c.detail) for c in report.checks]
-        parts.append(_table(("Claim", "Holds", "Numbers"), rows))
+        parts.append(table(("Claim", "Holds", "Numbers"), rows))
     for group in dict.fromkeys(one.group for one in report.series):
         parts.append(f"**{group}**\n\n" + _group_table(report, group))
     return "\n\n".join(parts) + "\n"
 
 
 def _where(report: Report) -> str:
-    machine, commit = report.machine, report.commit
-    quiet = "quiet" if machine.quiet else "**not quiet**"
-    changes = " with uncommitted changes" if commit.modified else ""
-    versions = ", ".join(f"{name} {version}" for name, version in machine.packages.items())
     parameters = ", ".join(f"{name} {value}" for name, value in report.parameters.items())
-    trial = "A trial with few rounds, not to be quoted. " if report.quick else ""
-    return (
-        f"{trial}Measured {report.created} with `{report.command}` at commit "
-        f"`{report.commit.revision[:12]}`{changes}, on {machine.processor} ({machine.cores} "
-        f"cores, {machine.memory_bytes / 2**30:.0f} GiB), {machine.system}, "
-        f"{machine.compiler}, {machine.python}, {versions}. The machine was {quiet} "
-        f"(load {machine.load_per_core:g} per core at the start).\n\n"
-        f"Parameters: {parameters}."
-    )
+    return f"{place(report)}\n\nParameters: {parameters}."
 
 
 def _group_table(report: Report, group: str) -> str:
@@ -138,12 +110,7 @@ def _group_table(report: Report, group: str) -> str:
                 found = stats.median_interval(one.values)
                 cells[one.contender] = interval(found.value, found.low, found.high, one.unit)
         rows.append((measure, *(cells.get(name, "") for name in contenders)))
-    return _table(("Median [interval]", *contenders), rows)
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return table(("Median [interval]", *contenders), rows)
 
 
 def update_page(page: Path, directory: Path) -> bool:
@@ -170,13 +137,5 @@ def update_page(page: Path, directory: Path) -> bool:
 def render_page(text: str, reports: dict[str, Report]) -> str:
     """`text` with the reports between their marks."""
     for case, report in reports.items():
-        begin, end = f"<!-- begin {case} -->\n", f"<!-- end {case} -->"
-        head, found, rest = text.partition(begin)
-        _, closed, tail = rest.partition(end)
-        if not found or not closed:
-            raise ConfigError(
-                f"The page has no lines {begin.strip()!r} and {end!r}: add them where the "
-                "report belongs."
-            )
-        text = f"{head}{begin}\n{markdown(report)}\n{end}{tail}"
+        text = between(text, case, markdown(report))
     return text
