@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -13,6 +14,8 @@ PACKAGES = ("gpurun", "brian2", "brian2cuda", "numpy")
 
 # Above this load per core, other work competes with what is measured.
 QUIET_LOAD = 0.25
+
+_MISSING = "not installed"
 
 
 @dataclass(frozen=True)
@@ -64,17 +67,24 @@ class Commit:
     modified: bool
 
 
-def describe() -> Machine:
-    """Return what the present machine is."""
+def describe(more: Sequence[str] = ()) -> Machine:
+    """Return what the present machine is.
+
+    Parameters
+    ----------
+    more : sequence of str
+        Packages whose versions are noted where they are installed.
+    """
     load = _load_per_core()
     return Machine(
         processor=_processor(),
-        cores=_cores(),
+        cores=cores(),
         memory_bytes=_memory_bytes(),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         python=f"{platform.python_implementation()} {platform.python_version()}",
         compiler=_compiler(),
-        packages={name: _version(name) for name in PACKAGES},
+        packages={name: _version(name) for name in PACKAGES}
+        | {name: _version(name) for name in more if _version(name) != _MISSING},
         load_per_core=load,
         quiet=load <= QUIET_LOAD,
     )
@@ -110,7 +120,8 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _cores() -> int:
+def cores() -> int:
+    """How many cores this process may use."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:
@@ -146,4 +157,4 @@ def _version(package: str) -> str:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return "not installed"
+        return _MISSING
