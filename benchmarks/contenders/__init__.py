@@ -19,7 +19,15 @@ from gpurun.bench.suite.contender import PACKAGE, Contender
 Maker = Callable[[Case, str, Path], Contender]
 
 #: Module and title of each, in the order in which they are shown.
-_KNOWN: dict[str, tuple[str, str]] = {}
+_KNOWN: dict[str, tuple[str, str]] = {
+    "gpurun-cpu": ("resident", "gpurun, CPU"),
+    "gpurun-cuda": ("resident", "gpurun, CUDA"),
+    "brian2-numpy": ("runtime", "brian2 runtime, NumPy"),
+    "brian2-cython": ("runtime", "brian2 runtime, Cython"),
+    "brian2-cpp": ("standalone", "brian2 cpp_standalone"),
+    "brian2-cpp-threads": ("standalone", "brian2 cpp_standalone, OpenMP"),
+    "brian2-cpp-pool": ("pool", "brian2 cpp_standalone, process pool"),
+}
 
 
 def all_contenders() -> dict[str, tuple[str, Maker]]:

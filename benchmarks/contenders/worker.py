@@ -81,9 +81,7 @@ class Server:
         if what == "setup":
             if self._made is not None:
                 raise ConfigError("This contender has been set up already.")
-            with undisturbed():
-                self._made = self._make()
-                taken = numbers(self._made.setup())
+            taken = self._setup()
             # What is there now stays, and need not be looked through before each presentation
             gc.freeze()
             return taken
@@ -108,6 +106,17 @@ class Server:
         if what == "memory":
             return numbers(made.memory())
         raise ConfigError(f"Contenders do not know the request {what!r}.")
+
+    def _setup(self) -> dict[str, float]:
+        with undisturbed():
+            made = self._make()
+            try:
+                taken = numbers(made.setup())
+            except BaseException:
+                made.close()
+                raise
+        self._made = made
+        return taken
 
 
 def number(value: float | None) -> float | None:
