@@ -142,6 +142,24 @@ def _library_of(model: Model) -> Path:
     return path
 
 
+def ready_library(code: Code, manifest: Manifest) -> str:
+    """Compile (or find) the library of `code`, telling those who watch; returns its key.
+
+    Raises
+    ------
+    BuildError, ToolchainError, CacheError
+    """
+    began = time.perf_counter()
+    key = code_key(code)
+    events.emit(events.BuildStarted(key))
+    path, seconds = compile_code(code, manifest, key)
+    _libraries[key] = path
+    events.emit(
+        events.BuildFinished(key, time.perf_counter() - began, seconds, cached=seconds == 0.0)
+    )
+    return key
+
+
 def _load_frozen(entry: Path) -> tuple[dict[str, np.ndarray], bytes]:
     with np.load(entry / _FROZEN, allow_pickle=False) as stored:
         frozen = {name: stored[name] for name in stored.files if name != _RANDOM_STATE}

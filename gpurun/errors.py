@@ -236,3 +236,11 @@ class ScheduleError(GpurunError, RuntimeError):
 
 class ScriptError(GpurunError, RuntimeError):
     """The script given to the ``gpurun`` command cannot be run."""
+
+
+class PlainScriptError(NotSupportedError):
+    """A script without ``set_device`` does something that compiled code cannot do.
+
+    Fields: ``what`` (str, the object's name), ``line`` (str or None, such as
+    ``"figure.py, line 12"``).
+    """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from brian2.devices import device_module
 from brian2.devices.device import all_devices
@@ -12,6 +12,9 @@ from gpurun.brian import compiler_flags
 from gpurun.brian.cpu import CPPStandaloneDevice
 from gpurun.brian.facade import backend_device, backend_devices, choose_backend
 from gpurun.config import configure, parse_device
+
+if TYPE_CHECKING:
+    from gpurun.brian.plain.device import ResidentRuntimeDevice
 
 TAKEN_OVER = ("cpp_standalone", "cuda_standalone")
 
@@ -23,19 +26,39 @@ class Takeover:
     ----------
     standalone_used : bool
         Whether a script activated a device that gpurun stands in for.
+    plain : ResidentRuntimeDevice or None
+        What runs scripts that activate no device.
     """
 
-    def __init__(self, replaced: dict[str, Any]) -> None:
+    def __init__(
+        self, replaced: dict[str, Any], plain: ResidentRuntimeDevice | None = None
+    ) -> None:
         self._replaced = replaced
+        self.plain: ResidentRuntimeDevice | None = plain
 
     @property
     def standalone_used(self) -> bool:
         return any(device.defaultclock is not None for device in backend_devices())
 
+    @property
+    def plain_runs(self) -> int:
+        """How many runs of a script without ``set_device`` were computed resident."""
+        return 0 if self.plain is None else self.plain.runs
+
+    @property
+    def left_alone(self) -> bool:
+        """Whether the script has chosen Brian's runtime device by itself."""
+        active = device_module.active_device
+        return self.plain is not None and active is device_module.runtime_device
+
     def finish(self) -> None:
-        """Close the session and give the device names back. Builds nothing."""
+        """Close the sessions and give the device names back. Builds nothing."""
         for device in backend_devices():
             device.reinit()
+        if self.plain is not None:
+            self.plain.residents.close()
+            if device_module.active_device is self.plain:
+                device_module.active_device = device_module.runtime_device
         CPPStandaloneDevice.interrupts_raise = False
         for name, device in self._replaced.items():
             if device is None:
@@ -50,6 +73,8 @@ def install(
     directory: str | None = None,
     seed: int | None = None,
     with_output: bool | None = None,
+    plain: bool = False,
+    runtime_too: bool = False,
 ) -> Takeover:
     """Make ``cpp_standalone`` and ``cuda_standalone`` mean gpurun's device.
 
@@ -64,6 +89,10 @@ def install(
         Seed at the start of each model's set-up.
     with_output : bool or None
         Not used on the CPU; kept for symmetry with `device.build`.
+    plain : bool
+        Whether scripts that never call ``set_device`` are run resident, too.
+    runtime_too : bool
+        Whether ``set_device('runtime')`` means the same for them, rather than plain Brian.
 
     Returns
     -------
@@ -88,7 +117,22 @@ def install(
     active = device_module.active_device
     if any(active is previous for previous in replaced.values() if previous is not None):
         device_module.active_device = standin
-    return Takeover(replaced)
+    if not plain:
+        return Takeover(replaced)
+    from gpurun.brian.plain.device import ResidentRuntimeDevice
+
+    backend = choose_backend(parse_device(device).kind)
+    spec = parse_device(device)
+    resident = ResidentRuntimeDevice(backend, str(spec) if spec.kind == backend else backend)
+    if runtime_too:
+        replaced["runtime"] = all_devices["runtime"]
+        all_devices["runtime"] = resident
+    if device_module.active_device is device_module.runtime_device:
+        device_module.active_device = resident
+        resident.activate()
+        if seed is not None:
+            resident.seed(seed % 2**32)
+    return Takeover(replaced, resident)
 
 
 __all__ = ["CPPStandaloneDevice", "Takeover", "install"]

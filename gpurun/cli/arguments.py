@@ -27,13 +27,16 @@ usage: gpurun [options] SCRIPT [script arguments]
 HELP = (
     USAGE
     + """
-Run a Brian2 standalone script with its model resident: compiled once, and kept
-in memory from one device.run(...) to the next.
+Run a Brian2 script with its model resident: compiled once, and kept in memory
+from one run(...) or device.run(...) to the next.
 
 options (before SCRIPT):
-  --device auto|cpu|cuda|N|cuda:N
+  --device auto|cpu|cuda|N|cuda:N|runtime
                     where to compute; N is the number of a card (default: auto).
+                    "runtime" leaves the script to Brian2: nothing is taken over.
                     This option may also stand after SCRIPT.
+  --take-over-runtime
+                    also run a script resident that says set_device('runtime')
   --arch LIST       compile CUDA code for these cards, such as sm_80,sm_90
                     (default: the cards of this machine)
   --directory PATH  write the generated sources to PATH and keep them
@@ -75,7 +78,9 @@ _FLAGS = {
     "--quiet": ("quiet", True),
     "-q": ("quiet", True),
     "--resume": ("resume", True),
+    "--take-over-runtime": ("take_over_runtime", True),
 }
+RUNTIME = "runtime"
 _VALUES = ("--device", "--directory", "--seed", "--arch", "--checkpoint", "--every")
 _SETTINGS = {"--arch": "cuda_arch", "--every": "checkpoint_every"}
 
@@ -96,6 +101,10 @@ class Command:
         Settings that were given as options, for :func:`gpurun.config.configure`.
     device : DeviceSpec or None
         The device asked for, or None when the command line does not say.
+    runtime : bool
+        Whether the script is left to Brian2's runtime mode.
+    take_over_runtime : bool
+        Whether ``set_device('runtime')`` does not mean that either.
     script : str or None
         The script, as it was given.
     arguments : tuple of str
@@ -107,6 +116,8 @@ class Command:
     device: DeviceSpec | None = None
     script: str | None = None
     arguments: tuple[str, ...] = ()
+    runtime: bool = False
+    take_over_runtime: bool = False
 
 
 def parse(words: Sequence[str]) -> Command:
@@ -155,7 +166,9 @@ def parse(words: Sequence[str]) -> Command:
             # The command line has the last word, also against GPURUN_QUIET=1.
             changes[other] = False
     device = changes.pop("device", None)
-    spec = None if device is None else _device(device)
+    take_over_runtime = bool(changes.pop("take_over_runtime", False))
+    runtime = device == RUNTIME
+    spec = None if device is None or runtime else _device(device)
     if not rest:
         raise UsageError(f"no script was given.\n{USAGE.rstrip()}")
     if rest[0] in SUBCOMMANDS and not protected and action == "run":
@@ -168,10 +181,17 @@ def parse(words: Sequence[str]) -> Command:
         late_options += ("--every", "--resume")
     arguments, late = _take(late_options, rest[1:], protected)
     if "--device" in late:
-        spec = _device(late.pop("--device"), after_script=True)
+        device = late.pop("--device")
+        runtime = device == RUNTIME
+        spec = None if runtime else _device(device, after_script=True)
     for name, value in late.items():
         changes[_SETTINGS.get(name, name.removeprefix("--"))] = value
-    return Command(action, changes, spec, rest[0], tuple(arguments))
+    if runtime and (take_over_runtime or action != "run"):
+        raise UsageError(
+            "--device runtime leaves the script to Brian2, which goes neither with "
+            "--take-over-runtime nor with 'gpurun build' or 'gpurun check'."
+        )
+    return Command(action, changes, spec, rest[0], tuple(arguments), runtime, take_over_runtime)
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str], bool]:

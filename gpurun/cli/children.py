@@ -7,7 +7,7 @@ that knows nothing of the ``gpurun`` command; it has to be told before it does s
 from __future__ import annotations
 
 import multiprocessing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import spawn
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ class Inheritance:
         The seed of a script that sets none.
     relay : str
         The file in which the parent looks for what the child did.
+    plain : dict
+        What `gpurun.brian.takeover.install` is told of scripts without ``set_device``.
     """
 
     changes: dict[str, Any]
@@ -40,10 +42,18 @@ class Inheritance:
     directory: str | None
     seed: int | None
     relay: str
+    plain: dict[str, Any] = field(default_factory=dict)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Being unpickled is the only thing that happens to it in the child.
-        return _arrive, (self.changes, self.device, self.directory, self.seed, self.relay)
+        return _arrive, (
+            self.changes,
+            self.device,
+            self.directory,
+            self.seed,
+            self.relay,
+            self.plain,
+        )
 
 
 def _arrive(*fields: Any) -> None:
@@ -52,7 +62,10 @@ def _arrive(*fields: Any) -> None:
 
     configure(**inheritance.changes)
     takeover.install(
-        device=inheritance.device, directory=inheritance.directory, seed=inheritance.seed
+        device=inheritance.device,
+        directory=inheritance.directory,
+        seed=inheritance.seed,
+        **inheritance.plain,
     )
     events.subscribe(ChildTally(Path(inheritance.relay)))
     pass_on(inheritance)

@@ -9,7 +9,6 @@ import atexit
 import contextlib
 import os
 import time
-import types
 import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,17 +19,15 @@ from gpurun.cli import children, devices, progress, script
 from gpurun.cli.arguments import Command, UsageError
 from gpurun.cli.clashes import find_clashes
 from gpurun.cli.tally import Tally
-from gpurun.cli.wording import closing_line, say
+from gpurun.cli.wording import closing_line, say, seconds
 from gpurun.config import Settings, configure, parse_device
 from gpurun.errors import GpurunError
 
-_PLAIN = """\
-this script does not use Brian2's standalone mode, so gpurun did not speed it up.
-  Add this before the network is created:
-      set_device('cpp_standalone', build_on_run=False)
-  and this after the last run(...):
-      device.build(run=False)
-      device.run(run_args={...})    # once per stimulus"""
+_LEFT_ALONE = """\
+this script calls set_device('runtime'), so that Brian2 ran it and gpurun did not.
+  'gpurun --take-over-runtime SCRIPT' runs it resident all the same."""
+# Below this many seconds nobody minds a build.
+_SHORT = 1.0
 
 
 class _Built(SystemExit):
@@ -49,6 +46,12 @@ def _stop_after_build(event: events.Event) -> None:
 class _Takeover(Protocol):
     @property
     def standalone_used(self) -> bool: ...
+
+    @property
+    def plain_runs(self) -> int: ...
+
+    @property
+    def left_alone(self) -> bool: ...
 
     def finish(self) -> None: ...
 
@@ -69,6 +72,8 @@ def run(command: Command) -> int:
     settings = configure(**changes)
     path = Path(command.script)
     script.check(path)
+    if command.runtime:
+        return _run_in_brian(command, verbose=settings.verbose)
     building = command.action == "build"
     if not building:
         _check_checkpoint(settings, changes)
@@ -88,7 +93,8 @@ def run(command: Command) -> int:
     directory = None if settings.directory is None else str(settings.directory)
     seed = settings.seed
     changes["device"] = device
-    inheritance = children.Inheritance(changes, device, directory, seed, str(tally.relay))
+    plain = {"plain": True, "runtime_too": command.take_over_runtime}
+    inheritance = children.Inheritance(changes, device, directory, seed, str(tally.relay), plain)
 
     ending = _Ending(tally, display, quiet=settings.quiet, checkpoint=settings.checkpoint)
     if building:
@@ -99,11 +105,12 @@ def run(command: Command) -> int:
     # At the very end: threads and exit functions of the script may still run models.
     atexit.register(ending)
     module = script.become_main(command.script, command.arguments)
-    ending.module = module
     try:
         from gpurun.brian import takeover
 
-        ending.takeover = takeover.install(device=device, directory=directory, seed=seed)
+        ending.takeover = takeover.install(
+            device=device, directory=directory, seed=seed, **inheritance.plain
+        )
         children.pass_on(inheritance)
         script.execute(module)
     except _Built as built:
@@ -133,6 +140,21 @@ def run(command: Command) -> int:
     return 0
 
 
+def _run_in_brian(command: Command, *, verbose: bool) -> int:
+    """Run the script as plain Python does, and report as gpurun does."""
+    assert command.script is not None
+    try:
+        script.execute(script.become_main(command.script, command.arguments))
+    except SystemExit as end:
+        return script.exit_status(end.code)
+    except KeyboardInterrupt:
+        return 130
+    except BaseException as error:
+        script.report(error, verbose=verbose)
+        return 1
+    return 0
+
+
 def _check_checkpoint(settings: Settings, changes: Mapping[str, Any]) -> None:
     """Refuse before the script has begun what its run would refuse after an hour of set-up."""
     if settings.checkpoint is None:
@@ -152,11 +174,12 @@ class _Ending:
         self, tally: Tally, display: progress.Display, *, quiet: bool, checkpoint: Path | None
     ) -> None:
         self.takeover: _Takeover | None = None
-        self.module: types.ModuleType | None = None
         self.interrupted = False
         self.failed = False
         self.built = False  # and nothing else was wanted
         self._standalone_used = False
+        self._plain_runs = 0
+        self._left_alone = False
         self._tally = tally
         self._display = display
         self._quiet = quiet
@@ -178,6 +201,8 @@ class _Ending:
             try:
                 if self.takeover is not None:
                     self._standalone_used = self.takeover.standalone_used
+                    self._plain_runs = self.takeover.plain_runs
+                    self._left_alone = self.takeover.left_alone
                     self.takeover.finish()
             finally:
                 for end in self._unsubscribe:
@@ -217,14 +242,17 @@ class _Ending:
             say(closing_line(self._tally, wall_time, interrupted=self.interrupted))
         elif self.interrupted:
             say("interrupted")
-        if not (worked or self._standalone_used or self.failed) and self._imports_brian():
-            say(_PLAIN)
+        if self._left_alone and not (worked or self._standalone_used or self.failed):
+            say(_LEFT_ALONE)
+        if self._plain_runs and slow_to_build(self._tally):
+            say(
+                f"building took {seconds(self._tally.build_time)} for "
+                f"{seconds(self._tally.run_time)} of simulation. It is in the cache now; for "
+                "scripts as short as this, --device runtime may be faster."
+            )
 
-    def _imports_brian(self) -> bool:
-        """Whether the script itself, not only gpurun, uses Brian2."""
-        for value in list(vars(self.module).values() if self.module else ()):
-            owner = value.__name__ if isinstance(value, types.ModuleType) else None
-            owner = owner or getattr(value, "__module__", None)
-            if isinstance(owner, str) and owner.partition(".")[0] == "brian2":
-                return True
-        return False
+
+def slow_to_build(tally: Tally) -> bool:
+    """Whether compiling took so much longer than simulating that the user should know."""
+    compiled = tally.builds > tally.cached
+    return compiled and tally.build_time > max(_SHORT, 2 * tally.run_time)

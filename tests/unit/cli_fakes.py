@@ -21,11 +21,13 @@ package.takeover = takeover
 
 class Takeover:
     standalone_used = False
+    plain_runs = 0
+    left_alone = bool(os.environ.get("FAKE_LEFT_ALONE"))
     def finish(self):
         if os.environ.get("FAKE_LOG"):
             print("FINISHED", file=sys.stderr)
 
-def install(*, device, directory, seed, with_output=None):
+def install(*, device, directory, seed, plain=False, runtime_too=False):
     takeover.installed = dict(device=device, directory=directory, seed=seed)
     takeover.current = Takeover()
     if os.environ.get("FAKE_FAILURE"):
