@@ -122,7 +122,7 @@ def main(way: str, results: str, path: str, *arguments: str) -> int:
         from gpurun.cli import script
 
         script.execute = save_afterwards(script.execute, Path(results))
-        return command(["--device", "cpu", path, *arguments])
+        return command([path, *arguments])
     sys.argv[:] = [path, *arguments]
     sys.path[0] = str(Path(path).resolve().parent)
     module = types.ModuleType("__main__")

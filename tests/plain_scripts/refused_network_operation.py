@@ -1,6 +1,6 @@
 # A controller in Python that looks at the cells in each step.
 # random: no
-# refused: network_operation control
+# refused: network operation control
 from brian2 import *
 
 G = NeuronGroup(3, 'dv/dt = (I - v)/(10*ms) : 1\nI : 1', method='exact')

@@ -1,6 +1,6 @@
 # The first run can be computed; before the second one a network operation is added.
 # random: no
-# refused: network_operation log_progress
+# refused: network operation log_progress
 # printed: first run: 6
 from brian2 import *
 

@@ -1,6 +1,6 @@
 # A run that is stopped from Python when a condition is met.
 # random: no
-# refused: network_operation stop_when_done
+# refused: network operation stop_when_done
 from brian2 import *
 
 G = NeuronGroup(5, 'dv/dt = (2 - v)/(10*ms) : 1', threshold='v > 1', reset='v = 0',

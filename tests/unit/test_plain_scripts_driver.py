@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests import plain_scripts_compare as comparing
 from tests import plain_scripts_driver as driver
 from tests.plain_scripts_driver import Outcome, Script
 
@@ -95,7 +96,7 @@ def outcome(stdout: str = "", **values: object) -> Outcome:
 
 def test_equal_outcomes() -> None:
     one = outcome("3 spikes\n", v=[1.0, np.nan, -np.inf], n=3, empty=np.zeros((0, 4)))
-    assert driver.compare(one, outcome("3 spikes\n", **one.values)) == []
+    assert comparing.compare(one, outcome("3 spikes\n", **one.values)) == []
 
 
 @pytest.mark.parametrize(
@@ -111,41 +112,41 @@ def test_equal_outcomes() -> None:
 )
 def test_differences(changed: dict[str, object], message: str) -> None:
     expected = outcome(v=[1.0, np.nan, 2.0], n=3)
-    [line] = driver.compare(expected, outcome(**{**expected.values, **changed}))
+    [line] = comparing.compare(expected, outcome(**{**expected.values, **changed}))
     assert line.startswith(message)
     if message.startswith("v: 1 of 3"):
         assert (
-            driver.compare(expected, outcome(**{**expected.values, **changed}), tolerance=1e-15)
+            comparing.compare(expected, outcome(**{**expected.values, **changed}), tolerance=1e-15)
             == []
         )
     else:
-        assert driver.compare(expected, outcome(**{**expected.values, **changed}), tolerance=1.0)
+        assert comparing.compare(expected, outcome(**{**expected.values, **changed}), tolerance=1.0)
 
 
 def test_a_missing_value() -> None:
-    assert driver.compare(outcome(v=1.0, w=2.0), outcome(v=1.0)) == ["w: missing"]
+    assert comparing.compare(outcome(v=1.0, w=2.0), outcome(v=1.0)) == ["w: missing"]
 
 
 def test_what_is_printed_is_compared_without_times() -> None:
     report = "Starting simulation\n200. ms (100%) simulated in {}\n3 spikes\n"
     one, other = outcome(report.format("< 1s")), outcome(report.format("4s"))
-    assert driver.compare(one, other) == []
-    assert driver.compare(one, outcome(report.format("4s") + "more\n")) == [
+    assert comparing.compare(one, other) == []
+    assert comparing.compare(one, outcome(report.format("4s") + "more\n")) == [
         "printed: 3 and 4 lines"
     ]
-    [line] = driver.compare(one, outcome(one.stdout.replace("3 spikes", "4 spikes")))
+    [line] = comparing.compare(one, outcome(one.stdout.replace("3 spikes", "4 spikes")))
     assert "'4 spikes'" in line
 
 
 def test_kolmogorov_smirnov() -> None:
     rng = np.random.default_rng(1)
     first, second = rng.normal(size=(2, 400))
-    assert driver.kolmogorov_smirnov(first, second) > 0.01
-    assert driver.kolmogorov_smirnov(first, second + 0.5) < 1e-4
-    assert driver.kolmogorov_smirnov(first, second * 2) < 1e-4
-    assert driver.kolmogorov_smirnov(first, first) == 1.0
+    assert comparing.kolmogorov_smirnov(first, second) > 0.01
+    assert comparing.kolmogorov_smirnov(first, second + 0.5) < 1e-4
+    assert comparing.kolmogorov_smirnov(first, second * 2) < 1e-4
+    assert comparing.kolmogorov_smirnov(first, first) == 1.0
     # Of 400 tests of equal distributions about 20 have a p-value below 5 %
-    chances = [driver.kolmogorov_smirnov(*rng.normal(size=(2, 60))) for _ in range(400)]
+    chances = [comparing.kolmogorov_smirnov(*rng.normal(size=(2, 60))) for _ in range(400)]
     assert 5 <= sum(chance < 0.05 for chance in chances) <= 40
 
 
@@ -155,20 +156,36 @@ def test_noise_is_compared_by_its_distribution() -> None:
     def draw(shift: float = 0.0, fixed: int = 7) -> Outcome:
         return outcome(v=rng.normal(shift, size=300), fixed=fixed)
 
-    assert driver.compare_noisy(NOISY, [draw(), draw()], [draw(), draw()]) == []
-    [line] = driver.compare_noisy(NOISY, [draw(), draw()], [draw(0.6), draw(0.6)])
+    assert comparing.compare_noisy(NOISY, [draw(), draw()], [draw(), draw()]) == []
+    [line] = comparing.compare_noisy(NOISY, [draw(), draw()], [draw(0.6), draw(0.6)])
     assert line.startswith("v: another distribution")
-    assert driver.compare_noisy(NOISY, [draw(), draw()], [draw(), draw(fixed=8)]) == [
+    assert comparing.compare_noisy(NOISY, [draw(), draw()], [draw(), draw(fixed=8)]) == [
         "fixed: 1 of 1 differ"
     ]
     same = draw()
-    assert driver.compare_noisy(NOISY, [draw(), draw()], [same, same]) == [
+    assert comparing.compare_noisy(NOISY, [draw(), draw()], [same, same]) == [
         "v: does not depend on the seed"
     ]
     without = dataclasses.replace(NOISY, statistics=("w",))
-    assert driver.compare_noisy(without, [draw(), draw()], [draw(), draw()]) == [
+    assert comparing.compare_noisy(without, [draw(), draw()], [draw(), draw()]) == [
         "w: not there, or empty"
     ]
+
+
+def test_files_are_compared() -> None:
+    one, other = Outcome(0, "", "", {}, {"a": b"1"}), Outcome(0, "", "", {}, {"a": b"2"})
+    assert comparing.compare(one, other) == ["files: other contents"]
+    assert comparing.compare(one, other, tolerance=1e-9) == []
+    assert comparing.compare(one, Outcome(0, "", ""), tolerance=1e-9) == [
+        "files: [], expected ['a']"
+    ]
+
+
+def test_that_gpurun_was_at_work_has_to_be_seen() -> None:
+    said = "gpurun: 3 runs, 0.3 s of model time, 1.0 s of wall time (0.1 s in runs)\n"
+    assert comparing.resident(Outcome(0, "", "INFO\n" + said)) == []
+    assert comparing.resident(Outcome(0, "", said.replace("3 runs", "no run was finished")))
+    assert comparing.resident(Outcome(0, said, ""))
 
 
 @pytest.mark.parametrize(
@@ -183,15 +200,15 @@ def test_noise_is_compared_by_its_distribution() -> None:
     ],
 )
 def test_refusals(status: int, stdout: str, stderr: str, message: str | None) -> None:
-    lines = driver.refusal(REFUSED, Outcome(status, stdout, stderr))
+    lines = comparing.refusal(REFUSED, Outcome(status, stdout, stderr))
     assert len(lines) == (message is not None)
     assert message is None or message in lines[0]
 
 
 def test_what_is_printed_before_a_refusal() -> None:
     script = dataclasses.replace(REFUSED, printed="first")
-    assert driver.refusal(script, Outcome(1, "first\n", MESSAGE)) == []
-    assert driver.refusal(script, Outcome(1, "", MESSAGE))
+    assert comparing.refusal(script, Outcome(1, "first\n", MESSAGE)) == []
+    assert comparing.refusal(script, Outcome(1, "", MESSAGE))
 
 
 # -- collecting --------------------------------------------------------------------
