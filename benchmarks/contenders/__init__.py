@@ -27,6 +27,11 @@ _KNOWN: dict[str, tuple[str, str]] = {
     "brian2-cpp": ("standalone", "brian2 cpp_standalone"),
     "brian2-cpp-threads": ("standalone", "brian2 cpp_standalone, OpenMP"),
     "brian2-cpp-pool": ("pool", "brian2 cpp_standalone, process pool"),
+    "brian2cuda": ("cuda", "brian2cuda"),
+    "gpurun-timed-array": ("long_runs", "gpurun, CPU, one run with a TimedArray"),
+    "gpurun-run-regularly": ("long_runs", "gpurun, CPU, one run with run_regularly"),
+    "brian2-cpp-timed-array": ("long_runs", "brian2 cpp_standalone, one run with a TimedArray"),
+    "brian2-cpp-run-regularly": ("long_runs", "brian2 cpp_standalone, one run with run_regularly"),
 }
 
 

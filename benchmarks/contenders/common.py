@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,8 @@ def seed_of(number: int) -> int:
     return int(np.random.SeedSequence([SEED, number]).generate_state(1)[0])
 
 
-def choose_flags() -> None:
-    """Set the same compiler flags for everything that Brian2 compiles.
+def exact() -> bool:
+    """Whether the flags are those that make results comparable bit by bit.
 
     Raises
     ------
@@ -52,8 +52,13 @@ def choose_flags() -> None:
     wanted = os.environ.get(FLAGS) or "exact"
     if wanted not in ("exact", "default"):
         raise ConfigError(f"{FLAGS} is 'exact' or 'default', not {wanted!r}.")
-    if wanted == "exact":
-        b2.prefs[_PREFERENCE] = list(EXACT)
+    return wanted == "exact"
+
+
+def choose_flags(others: Sequence[str] | None = None) -> None:
+    """Set the same compiler flags for everything that Brian2 compiles, or `others`."""
+    if others or exact():
+        b2.prefs[_PREFERENCE] = list(others or EXACT)
 
 
 def flags() -> str:

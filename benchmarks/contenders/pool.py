@@ -12,7 +12,7 @@ from typing import Any
 
 from gpurun.bench.clocks import Stopwatch
 from gpurun.bench.suite.case import Stimulus
-from gpurun.bench.suite.contender import HOST_PEAK, LOAD, WALL, Absent
+from gpurun.bench.suite.contender import HOST_PEAK, LOAD, LOOP, OUTSIDE, WALL, Absent
 
 from .common import Measures, Values, cores
 from .standalone import Standalone
@@ -54,7 +54,7 @@ class Pool(Standalone):
         pool, stimulus = self._open(cores()), self.stimulus(number)
         with Stopwatch() as wall:
             measured, _ = pool.apply(_present, ((number, stimulus),))
-        return {**measured, WALL: wall.seconds}
+        return {**measured, WALL: wall.seconds, OUTSIDE: wall.seconds - measured[LOOP]}
 
     def throughput(self, replicas: int, count: int) -> float | None:
         pool, work = self._open(replicas), self._work(count)

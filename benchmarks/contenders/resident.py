@@ -11,13 +11,11 @@ import numpy as np
 
 import gpurun
 from gpurun import events
-from gpurun.bench import card
 from gpurun.bench.clocks import CpuStopwatch, Stopwatch
 from gpurun.bench.suite.case import Stimulus
 from gpurun.bench.suite.contender import (
     COMPILE,
     COMPILE_CPU,
-    DEVICE_PEAK,
     GENERATION,
     LOAD,
     LOOP,
@@ -26,13 +24,11 @@ from gpurun.bench.suite.contender import (
     RESET,
     UPLOAD,
     WALL,
-    Absent,
 )
-from gpurun.errors import DeviceUnavailableError, ToolchainError
-from gpurun.meter import CardMeter
 from gpurun.scheduler import Scheduler
 
 from . import memory
+from .cards import CardMemory, choose_card_flags, describe
 from .common import BrianContender, Measures, Values, choose_flags, seed_of
 
 #: Where streamed monitors of a case go.
@@ -49,7 +45,7 @@ class Resident(BrianContender):
     _replicas = 0
 
     def setup(self) -> Mapping[str, float]:
-        choose_flags()
+        self.choose_flags()
         b2.set_device("gpurun", backend=self.backend, build_on_run=False)
         built: list[events.BuildFinished] = []
         end = events.subscribe(
@@ -73,6 +69,10 @@ class Resident(BrianContender):
             # Of a build, what is not compiling: the set-up code is run, and its result kept
             LOAD: opening.seconds + build.wall_time - build.compile_time,
         }
+
+    def choose_flags(self) -> None:
+        """Set them."""
+        choose_flags()
 
     def _stream(self) -> tuple[str, ...]:
         """Have monitors streamed if the case says so (`STREAMED`: true, or their names)."""
@@ -197,40 +197,36 @@ class OnCard(Resident):
     """On the card that CUDA counts as its first."""
 
     backend, place = "cuda", "cuda:0"
-    _meter: CardMeter | None = None
+    card_memory: CardMemory | None = None
 
     def setup(self) -> Mapping[str, float]:
-        try:
-            self.card = card.describe()
-        except (DeviceUnavailableError, ToolchainError) as error:
-            raise Absent(str(error)) from error
-        self._meter = CardMeter(0)
-        self._used_before = self._meter.sample().used
-        return super().setup()
+        self.card = describe()
+        self.card_memory = CardMemory()
+        taken = super().setup()
+        self.card_memory.note()
+        return taken
+
+    def choose_flags(self) -> None:
+        choose_card_flags(self.card)
 
     def facts(self) -> Mapping[str, int | float | str | bool]:
         return {
             **super().facts(),
             **self.card.parameters(),
             "device memory": "of this process while its session is open, CUDA's context included; "
-            "where the driver does not tell, what the card has less than before",
+            "where the driver does not tell, what the card had less after setup",
         }
 
     def memory(self) -> Mapping[str, float]:
         """With the one session that presents."""
-        assert self._meter is not None
+        assert self.card_memory is not None
         self._close_scheduler()
-        sample, found = self._meter.sample(), dict(super().memory())
-        if sample.own:
-            found[DEVICE_PEAK] = float(sample.own)
-        elif sample.used is not None and self._used_before is not None:
-            found[DEVICE_PEAK] = float(sample.used - self._used_before)
-        return found
+        return {**super().memory(), **self.card_memory.own()}
 
     def close(self) -> None:
         super().close()
-        if self._meter is not None:
-            self._meter.close()
+        if self.card_memory is not None:
+            self.card_memory.close()
 
 
 CONTENDERS = {"gpurun-cpu": Resident, "gpurun-cuda": OnCard}

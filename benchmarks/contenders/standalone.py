@@ -43,8 +43,6 @@ class Standalone(BrianContender):
     threads = 0
 
     def setup(self) -> Mapping[str, float]:
-        choose_flags()
-        b2.prefs[_THREADS] = self.threads
         self.device = self.activate()
         with Stopwatch() as generation:
             self.create()
@@ -63,7 +61,9 @@ class Standalone(BrianContender):
         }
 
     def activate(self) -> Any:
-        """Make the device active and return it."""
+        """Make the device active, set its flags, and return it."""
+        choose_flags()
+        b2.prefs[_THREADS] = self.threads
         b2.set_device("cpp_standalone", build_on_run=False)
         return b2.get_device()
 

@@ -1,0 +1,73 @@
+"""The card of contenders that use one, and the memory that they take of it."""
+
+from __future__ import annotations
+
+from gpurun.bench import card
+from gpurun.bench.card import BenchmarkCard
+from gpurun.bench.suite.contender import DEVICE_PEAK, Absent
+from gpurun.errors import DeviceUnavailableError, ToolchainError
+from gpurun.meter import CardMeter
+from gpurun.meter_sampler import Sampler
+
+from .common import Measures, choose_flags
+
+#: Seconds between two samples while a program runs.
+_PERIOD = 0.01
+
+
+def describe() -> BenchmarkCard:
+    """Return the card that CUDA counts as its first.
+
+    Raises
+    ------
+    Absent
+        There is none, or nothing to compile for it with.
+    """
+    try:
+        return card.describe()
+    except (DeviceUnavailableError, ToolchainError) as error:
+        raise Absent(str(error)) from error
+
+
+def choose_card_flags(found: BenchmarkCard) -> None:
+    """The flags of all contenders. For an emulated card, whose speed means nothing, quick ones."""
+    choose_flags(["-w", "-O0", "-ffp-contract=off"] if found.emulated else None)
+
+
+class CardMemory:
+    """How much of the first card is used; by whom, the driver does not always tell."""
+
+    def __init__(self) -> None:
+        self._meter = CardMeter(0)
+        self._before = self._meter.sample().used
+        self._more: int | None = None
+
+    def note(self) -> None:
+        """What the card has less now than at the beginning is this contender's.
+
+        Contenders are set up one after the other.
+        """
+        used = self._meter.sample().used
+        if used is not None and self._before is not None:
+            self._more = used - self._before
+
+    def own(self) -> Measures:
+        """What this process has now, or else what `note` has found."""
+        own = self._meter.sample().own or self._more
+        return {DEVICE_PEAK: float(own)} if own else {}
+
+    def sampler(self) -> Sampler:
+        """To be used in a ``with`` block, in which a program runs, and given to `risen`."""
+        self._before = self._meter.sample().used
+        return Sampler(self._meter, _PERIOD)
+
+    def risen(self, sampler: Sampler) -> Measures:
+        """By how much the card was fuller in the block than before."""
+        most = sampler.peak.used
+        if most is None or self._before is None:
+            return {}
+        return {DEVICE_PEAK: float(max(0, most - self._before))}
+
+    def close(self) -> None:
+        """Let go of the driver."""
+        self._meter.close()
