@@ -241,7 +241,7 @@ class _CaseRun:
             if self._deadline.left <= 0:
                 entry.end(FAILED, "no time was left to begin with it (--max-time)")
                 continue
-            own = folder / entry.name
+            own = folder / str(self._entries.index(entry))
             own.mkdir()
             self._say(f"{self._subject.name}, {self._subject.size}: {entry.name}")
             try:
@@ -259,7 +259,7 @@ class _CaseRun:
         numbers = range(self._plan.judged)
         for entry in self._going():
             for number in numbers:
-                file = folder / f"{entry.name}-{number}.npz"
+                file = folder / "result.npz"
                 self._try(entry, do="result", number=number, file=str(file))
                 if not entry.going:
                     break
