@@ -64,9 +64,9 @@ class CardMemory:
     def risen(self, sampler: Sampler) -> Measures:
         """By how much the card was fuller in the block than before."""
         most = sampler.peak.used
-        if most is None or self._before is None:
+        if most is None or self._before is None or most <= self._before:
             return {}
-        return {DEVICE_PEAK: float(max(0, most - self._before))}
+        return {DEVICE_PEAK: float(most - self._before)}
 
     def close(self) -> None:
         """Let go of the driver."""

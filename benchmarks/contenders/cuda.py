@@ -33,6 +33,9 @@ class Cuda(Standalone):
         wanted = upstream_cuda.EXACT if exact() else None
         return upstream_cuda.select(self.card.toolkit, self.card.capability, wanted)
 
+    def unseed(self) -> None:
+        """Left out: with NumPy 2, what brian2cuda 1.0b1 writes for ``seed()`` does not compile."""
+
     def write(self, project: Path) -> None:
         upstream_cuda.write(self.device, project)
 
@@ -51,7 +54,7 @@ class Cuda(Standalone):
             "flags of nvcc": " ".join(nvcc),
             "C++17 fix": "its makefile asks for C++11, which CUDA 13 cannot compile; this is "
             "replaced by C++17, and nothing else",
-            "noise": "drawn when it was compiled: the same in each presentation",
+            "noise": "seeded by the clock in seconds: the same for presentations within a second",
             "device memory": "by how much the card was fuller while its program ran",
         }
 

@@ -46,8 +46,7 @@ class Standalone(BrianContender):
         self.device = self.activate()
         with Stopwatch() as generation:
             self.create()
-            # Other noise in each process, whatever the script says
-            b2.seed()
+            self.unseed()
             self.run(self.network.duration)
             self.write(self.folder / "project")
         with Stopwatch() as compiling, CpuStopwatch() as processor:
@@ -66,6 +65,10 @@ class Standalone(BrianContender):
         b2.prefs[_THREADS] = self.threads
         b2.set_device("cpp_standalone", build_on_run=False)
         return b2.get_device()
+
+    def unseed(self) -> None:
+        """Have other noise in each process, whatever the script says."""
+        b2.seed()
 
     def write(self, project: Path) -> None:
         """Write the sources."""
