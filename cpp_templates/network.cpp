@@ -23,6 +23,27 @@ void Network::add(BaseClock* clock, codeobj_func func)
     objects.push_back(std::make_pair(clock, func));
 }
 
+// What part of a time step moments may differ by and still be the same: Brian's rule in runtime
+// mode. A fixed tolerance would fail late in long simulations, where numbers lie farther apart.
+static const double same_step = 1e-4;
+
+// The time step of a clock that has one, else 0.
+static double step_of(BaseClock* clock)
+{
+    Clock* regular = dynamic_cast<Clock*>(clock);
+    return regular ? regular->dt[0] : 0.0;
+}
+
+// `moment`, or the multiple of the clock's step that it is meant to be.
+static double on_grid(BaseClock* clock, const double moment)
+{
+    const double dt = step_of(clock);
+    if (dt <= 0.0)
+        return moment;
+    const double nearest = std::floor(moment / dt + 0.5) * dt;
+    return std::fabs(nearest - moment) <= same_step * dt ? nearest : moment;
+}
+
 // Finds the clocks whose turn it is; returns the earliest, or NULL without clocks.
 BaseClock* Network::mark_due()
 {
@@ -33,11 +54,15 @@ BaseClock* Network::mark_due()
         if (clocks[c]->t[0] < clocks[first]->t[0])
             first = c;
     const double now = clocks[first]->t[0];
+    const double step = step_of(clocks[first]);
     for (size_t c = 0; c < clocks.size(); c++)
     {
-        const double other = clocks[c]->t[0];
-        // The tolerance for "the same time" is Brian's
-        due[c] = other == now || std::fabs(other - now) <= 1e-14;
+        const double other = clocks[c]->t[0], other_step = step_of(clocks[c]);
+        // Without steps of their own, as moments, they are compared to those of the other
+        const double dt = step > 0 && other_step > 0 ? std::min(step, other_step)
+                                                     : std::max(step, other_step);
+        const double tolerance = dt > 0 ? same_step * dt : 1e-14;
+        due[c] = other == now || std::fabs(other - now) < tolerance;
     }
     return clocks[first];
 }
@@ -74,8 +99,8 @@ void Network::run(const double duration, void (*report_func)(const double, const
         // A moment at the very end belongs to what follows, however the end was rounded;
         // otherwise an event clock drags the others into a step that is not theirs yet.
         const bool moments = dynamic_cast<EventClock*>(clocks[c]) != NULL;
-        clocks[c]->set_interval(t_start - (moments ? slack(t_start) : 0.0),
-                                t_end - (moments ? slack(t_end) : 0.0));
+        clocks[c]->set_interval(moments ? t_start - slack(t_start) : on_grid(clocks[c], t_start),
+                                moments ? t_end - slack(t_end) : on_grid(clocks[c], t_end));
     }
 
     if (control.clocks_set)

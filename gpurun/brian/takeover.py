@@ -75,6 +75,7 @@ def install(
     with_output: bool | None = None,
     plain: bool = False,
     runtime_too: bool = False,
+    following: bool = False,
 ) -> Takeover:
     """Make ``cpp_standalone`` and ``cuda_standalone`` mean gpurun's device.
 
@@ -93,6 +94,8 @@ def install(
         Whether scripts that never call ``set_device`` are run resident, too.
     runtime_too : bool
         Whether ``set_device('runtime')`` means the same for them, rather than plain Brian.
+    following : bool
+        Whether nothing is simulated: see `gpurun.brian.plain.analysis`.
 
     Returns
     -------
@@ -119,11 +122,11 @@ def install(
         device_module.active_device = standin
     if not plain:
         return Takeover(replaced)
-    from gpurun.brian.plain.device import ResidentRuntimeDevice
-
-    backend = choose_backend(parse_device(device).kind)
-    spec = parse_device(device)
-    resident = ResidentRuntimeDevice(backend, str(spec) if spec.kind == backend else backend)
+    resident = _resident(device, following=following)
+    if following:
+        for name in (*TAKEN_OVER, "gpurun"):
+            replaced.setdefault(name, all_devices.get(name))
+            all_devices[name] = _marker()
     if runtime_too:
         replaced["runtime"] = all_devices["runtime"]
         all_devices["runtime"] = resident
@@ -133,6 +136,23 @@ def install(
         if seed is not None:
             resident.seed(seed % 2**32)
     return Takeover(replaced, resident)
+
+
+def _resident(device: str, *, following: bool) -> ResidentRuntimeDevice:
+    # Scripts that use standalone mode need not wait for these
+    from gpurun.brian.plain.analysis import FollowingDevice
+    from gpurun.brian.plain.device import ResidentRuntimeDevice
+
+    spec = parse_device(device)
+    backend = choose_backend(spec.kind)
+    where = str(spec) if spec.kind == backend else backend
+    return (FollowingDevice if following else ResidentRuntimeDevice)(backend, where)
+
+
+def _marker() -> Any:
+    from gpurun.brian.plain.analysis import StandaloneMarker
+
+    return StandaloneMarker()
 
 
 __all__ = ["CPPStandaloneDevice", "Takeover", "install"]

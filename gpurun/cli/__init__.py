@@ -64,6 +64,10 @@ def _dispatch(words: Sequence[str]) -> int:
 
         return runner.run(command)
 
+    if command.action == "check":
+        from gpurun.cli import check
+
+        return check.run(command)
     status = _subcommand(command)
     # Here, where a closed pipe can still be dealt with.
     sys.stdout.flush()

@@ -14,6 +14,7 @@ SUBCOMMANDS = ("bench", "build", "devices", "cache", "doctor", "inspect", "repor
 USAGE = """\
 usage: gpurun [options] SCRIPT [script arguments]
        gpurun build [options] SCRIPT [script arguments]
+       gpurun check [options] SCRIPT [script arguments]
        gpurun devices
        gpurun cache list | prune [--max-size SIZE] [--older-than TIME] | clear
        gpurun inspect FILE [--json]
@@ -56,6 +57,10 @@ options (before SCRIPT):
 further; the model is in the cache then. It needs no card: with --arch or
 --device cuda it builds for cards that are elsewhere. Both options may also
 stand after SCRIPT.
+
+"gpurun check" follows the script's Python without simulating, and says which
+models and runs it has, how much memory they need, and what gpurun cannot run.
+The status is 1 if there is something.
 
 Everything else after SCRIPT belongs to the script, and so does everything after
 "--". A script that is called "bench", "build", "devices", "cache", "doctor",
@@ -137,8 +142,8 @@ def parse(words: Sequence[str]) -> Command:
     """
     own, rest, protected = _split(list(words))
     action = "run"
-    if rest[:1] == ["build"] and not protected:
-        action = "build"
+    if rest[:1] in (["build"], ["check"]) and not protected:
+        action = rest[0]
         more, rest, protected = _split(rest[1:])
         own += more
     changes: dict[str, Any] = {}

@@ -12,12 +12,11 @@ from brian2.core.base import BrianObject, BrianObjectException
 from brian2.core.functions import Function
 from brian2.core.operations import NetworkOperation
 
-import gpurun
 from gpurun.brian.plain.monitors import recorded_variables
 from gpurun.errors import PlainScriptError
 
 _CREATED = re.compile(r"File '(?P<file>.+)', line (?P<line>\d+), in ")
-_HIDDEN = (Path(brian2.__file__).parent, Path(gpurun.__file__).parent)
+_HIDDEN = (Path(brian2.__file__).parent, Path(__file__).parents[2])
 _CANNOT_USE = re.compile(r"Cannot use function '?(?P<name>\w+)'?")
 _WAY_OUT = "run the script with '--device runtime'"
 

@@ -19,7 +19,7 @@ from brian2.codegen.generators.cpp_generator import c_data_type
 from brian2.core.base import BrianObjectException
 from brian2.core.functions import Function
 from brian2.core.preferences import prefs
-from brian2.core.variables import ArrayVariable, Constant
+from brian2.core.variables import ArrayVariable, Constant, VariableView
 from brian2.devices import device_module
 from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 from brian2.input.binomial import BinomialFunction
@@ -33,6 +33,7 @@ from gpurun.brian.cleanup import temporary_project
 from gpurun.brian.codeobject import GpurunCPPCodeObject, assigned
 from gpurun.brian.cpu import CPPStandaloneDevice
 from gpurun.brian.plain.checks import check_monitors
+from gpurun.brian.plain.inputs import adapted
 from gpurun.brian.plain.names import canonical_names, renamed
 from gpurun.brian.sources import library_code
 from gpurun.config import settings
@@ -85,6 +86,7 @@ class Recorder(CPPStandaloneDevice):
         assigned.update(known)
         self.network_schedule = None
         self.build_options = {}
+        self.runtime = device_module.active_device
         self.code_and_static: tuple[Code, dict[str, np.ndarray]] | None = None
         self._constants: dict[tuple[str, str], float] = {}
         self._constants_array = ""
@@ -122,6 +124,24 @@ class Recorder(CPPStandaloneDevice):
             number += 1
             unique = f"{wanted}_{number}"
         return super().code_object(owner, unique, *args, **kwds)
+
+    # -- values: all of them are the runtime device's -------------------------------
+
+    def _in_runtime(self, method: Any, *args: Any, **kwds: Any) -> Any:
+        active, device_module.active_device = device_module.active_device, self.runtime
+        try:
+            return method.original_function(*args, **kwds)
+        finally:
+            device_module.active_device = active
+
+    def variableview_set_with_index_array(self, *args: Any, **kwds: Any) -> Any:
+        return self._in_runtime(VariableView.set_with_index_array, *args, **kwds)
+
+    def variableview_get_subexpression_with_index_array(self, *args: Any, **kwds: Any) -> Any:
+        return self._in_runtime(VariableView.get_subexpression_with_index_array, *args, **kwds)
+
+    def variableview_get_with_expression(self, *args: Any, **kwds: Any) -> Any:
+        return self._in_runtime(VariableView.get_with_expression, *args, **kwds)
 
     # -- sources ----------------------------------------------------------------
 
@@ -305,12 +325,10 @@ def record(
         Whether the code measures itself.
     """
     inputs = [obj for obj in objects if isinstance(obj, PoissonInput)]
-    for obj in inputs:
-        poisson.adapt(obj)
     actual = {obj.id: obj.name for obj in objects}
     device = make_recorder(backend)
     try:
-        with _active(device, objects), renamed(net, objects):
+        with adapted(inputs), _active(device, objects), renamed(net, objects):
             inputs_now = {actual[obj.id]: obj.name for obj in inputs}
             device.record(net, objects, namespace, profile=profile)
             directory = None if settings().directory is not None else _project()
