@@ -25,7 +25,7 @@ SOURCE = "Alevi et al. (2022), Front. Neuroinform. 16, 883700, after Nowotny et 
 DETERMINISTIC = True
 SIZES: dict[str, dict[str, Any]] = {
     "tiny": {"kenyon": 200, "duration": 0.03},
-    "quick": {"kenyon": 1000, "duration": 0.1},
+    "quick": {"kenyon": 500, "duration": 0.1},
     "1k": {"kenyon": 1000, "duration": 0.2},
     "3k": {"kenyon": 2500, "duration": 0.2},
     "full": {"kenyon": 2500, "duration": 0.5},
