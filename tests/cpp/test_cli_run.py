@@ -189,17 +189,30 @@ def test_errors_of_the_core_end_at_the_users_line(gpurun: Run) -> None:
     assert "train.py" in frames[0]
 
 
-def test_plain_script_runs_and_is_told(gpurun: Run) -> None:
-    text = (
-        "from brian2 import *\nprefs.codegen.target = 'numpy'\n"
-        "group = NeuronGroup(1, 'dv/dt = -v/(10*ms) : 1', method='exact')\ngroup.v = 1\n"
-        "run(10*ms)\nprint(round(float(group.v[0]), 4))\n"
-    )
-    done = gpurun(text)
+PLAIN = (
+    "from brian2 import *\nprefs.codegen.target = 'numpy'\n"
+    "{first}\n"
+    "group = NeuronGroup(1, 'dv/dt = -v/(10*ms) : 1', method='exact')\ngroup.v = 1\n"
+    "run(10*ms)\nprint(round(float(group.v[0]), 4))\n"
+)
+
+
+def test_plain_scripts_run_resident(gpurun: Run) -> None:
+    done = gpurun(PLAIN.format(first=""))
     assert done.returncode == 0, done.stderr
     assert done.stdout == "0.3679\n"
-    assert "does not use Brian2's standalone mode" in done.stderr
-    assert " runs, " not in done.stderr
+    assert "gpurun: 1 run, 0.010 s of model time" in done.stderr
+    assert "set_device" not in done.stderr
+
+
+def test_a_script_that_chooses_runtime_mode_is_left_to_brian(gpurun: Run) -> None:
+    done = gpurun(PLAIN.format(first="set_device('runtime')"))
+    assert (done.returncode, done.stdout) == (0, "0.3679\n"), done.stderr
+    assert "gpurun --take-over-runtime SCRIPT" in done.stderr
+    assert " run, " not in done.stderr
+    done = gpurun(PLAIN.format(first="set_device('runtime')"), "--take-over-runtime", "word")
+    assert (done.returncode, done.stdout) == (0, "0.3679\n"), done.stderr
+    assert "gpurun: 1 run, " in done.stderr
 
 
 def test_a_script_called_random(gpurun: Run) -> None:

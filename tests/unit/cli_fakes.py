@@ -21,7 +21,7 @@ package.takeover = takeover
 
 class Takeover:
     standalone_used = False
-    plain_runs = 0
+    plain_runs = int(os.environ.get("FAKE_PLAIN_RUNS", "0"))
     left_alone = bool(os.environ.get("FAKE_LEFT_ALONE"))
     def finish(self):
         if os.environ.get("FAKE_LOG"):

@@ -308,20 +308,50 @@ def test_bad_environment_variable_is_named(gpurun: CommandLine) -> None:
     assert "GPURUN_SEED" in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("print('no brian')", False),
-        ("import types, sys\nm = types.ModuleType('brian2')\n", True),
-        ("class Quantity: pass\nQuantity.__module__ = 'brian2.units'\n", True),
-        ("class Quantity: pass\nQuantity.__module__ = 'brian2.units'\n1 / 0\n", False),
-        (RUNS + "class Quantity: pass\nQuantity.__module__ = 'brian2.units'\n", False),
-    ],
-)
-def test_plain_scripts_are_told(gpurun: CommandLine, text: str, said: bool) -> None:
-    stderr = gpurun("--device", "cpu", gpurun.script(text)).stderr
-    assert ("does not use Brian2's standalone mode" in stderr) == said
-    assert ("set_device('cpp_standalone', build_on_run=False)" in stderr) == said
+def test_a_script_that_chooses_runtime_mode_is_told(gpurun: CommandLine) -> None:
+    name = gpurun.script("print('ran')")
+    assert "set_device('runtime')" not in gpurun("--device", "cpu", name).stderr
+    stderr = gpurun("--device", "cpu", name, FAKE_LEFT_ALONE="1").stderr
+    assert "set_device('runtime')" in stderr
+    assert "gpurun --take-over-runtime" in stderr
+    # Not where there is something else to say
+    for text in (RUNS, "1 / 0"):
+        stderr = gpurun("--device", "cpu", gpurun.script(text), FAKE_LEFT_ALONE="1").stderr
+        assert "--take-over-runtime" not in stderr
+
+
+def test_runtime_mode_takes_nothing_over(gpurun: CommandLine) -> None:
+    name = gpurun.script(
+        "import sys\nfrom gpurun.brian import takeover\nprint(takeover.installed, sys.argv[1:])\n"
+    )
+    done = gpurun("--device", "runtime", name, "--epochs", "3")
+    assert (done.returncode, done.stdout) == (0, "None ['--epochs', '3']\n")
+    assert done.stderr == ""
+    late = gpurun(name, "--device", "runtime")
+    assert (late.returncode, late.stdout) == (0, "None []\n")
+    failing = gpurun("--device", "runtime", gpurun.script("import sys\nsys.exit(3)"))
+    assert failing.returncode == 3
+
+
+def test_a_long_build_for_a_short_run_is_mentioned_once(gpurun: CommandLine) -> None:
+    text = (
+        "from gpurun import events\n"
+        "events.emit(events.BuildFinished('name', 5.0, 5.0, cached={cached}))\n"
+        "events.emit(events.RunStarted(0.1))\n"
+        "events.emit(events.RunFinished(0.1, {loop}, 1.0))\n"
+    )
+    for cached, loop, runs, said in (
+        (False, 0.1, "1", 1),
+        (True, 0.1, "1", 0),
+        (False, 4.0, "1", 0),
+        (False, 0.1, "0", 0),
+    ):
+        name = gpurun.script(text.format(cached=cached, loop=loop))
+        done = gpurun("--device", "cpu", name, FAKE_PLAIN_RUNS=runs)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("--device runtime") == said, (cached, loop, runs)
+        if said:
+            assert "building took 5.0 s for 0.100 s of simulation" in done.stderr
 
 
 def test_clash_is_named_before_and_after_the_failure(gpurun: CommandLine) -> None:
