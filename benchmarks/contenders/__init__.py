@@ -28,6 +28,8 @@ _KNOWN: dict[str, tuple[str, str]] = {
     "brian2-cpp-threads": ("standalone", "brian2 cpp_standalone, OpenMP"),
     "brian2-cpp-pool": ("pool", "brian2 cpp_standalone, process pool"),
     "brian2cuda": ("cuda", "brian2cuda"),
+    "pygenn": ("genn", "PyGeNN"),
+    "bindsnet": ("binds", "BindsNET"),
     "gpurun-timed-array": ("long_runs", "gpurun, CPU, one run with a TimedArray"),
     "gpurun-run-regularly": ("long_runs", "gpurun, CPU, one run with run_regularly"),
     "brian2-cpp-timed-array": ("long_runs", "brian2 cpp_standalone, one run with a TimedArray"),

@@ -27,10 +27,13 @@ class Pool(Standalone):
     _processes = 0
     _pool: Any = None
 
-    def setup(self) -> Mapping[str, float]:
-        taken = super().setup()
+    def create(self) -> None:
+        super().create()
         if self.network.carry:
             raise Absent("stimuli of this case follow on each other, so that none run side by side")
+
+    def setup(self) -> Mapping[str, float]:
+        taken = super().setup()
         with Stopwatch() as opening:
             self._open(cores())
         return {**taken, LOAD: opening.seconds}

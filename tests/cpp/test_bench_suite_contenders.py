@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.contenders.client import Worker
 from gpurun.bench.suite import contender as names
+from gpurun.bench.suite.contender import Absent
 
 CASE = '''
 import brian2 as b2
@@ -53,11 +55,18 @@ CONTENDERS = ("gpurun-cpu", "brian2-numpy", "brian2-cpp")
 
 
 @pytest.fixture(scope="module")
-def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Worker]]:
-    folder = tmp_path_factory.mktemp("contenders")
-    case = folder / "ring.py"
-    case.write_text(CASE)
-    found = {name: Worker(str(case), "tiny", name, folder / name) for name in CONTENDERS}
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("contenders")
+    (made / "ring.py").write_text(CASE)
+    # The same programs, which need not be compiled again
+    (made / "forgetful.py").write_text(CASE.replace(', carry=("ring.w",)', ""))
+    return made
+
+
+@pytest.fixture(scope="module")
+def workers(folder: Path) -> Iterator[dict[str, Worker]]:
+    case = str(folder / "ring.py")
+    found = {name: Worker(case, "tiny", name, folder / name) for name in CONTENDERS}
     try:
         yield found
     finally:
@@ -127,3 +136,33 @@ def test_steps_throughput_memory_and_facts(
         if name == "gpurun-cpu":
             # The stimulus, what is reset, the counts; weights are carried
             assert facts["bytes moved"] >= (12 + 4) * 8 + 12 * 8 + 12 * 4
+
+
+def test_stimuli_side_by_side_are_those_of_one_after_the_other(
+    folder: Path, workers: dict[str, Worker], taken: dict[str, dict[str, float]]
+) -> None:
+    with Worker(str(folder / "forgetful.py"), "tiny", "gpurun-cpu", folder / "gpurun-cpu") as ours:
+        assert ours.ask({"do": "setup"})[names.COMPILE] == 0  # of this test: see `folder`
+        alone = [ours.result(number) for number in range(2)]
+        assert ours.ask({"do": "throughput", "replicas": 2, "count": 4}) > 0
+    pool = Worker(str(folder / "forgetful.py"), "tiny", "brian2-cpp-pool", folder / "brian2-cpp")
+    with pool:
+        pool.ask({"do": "setup"})
+        for number, expected in enumerate(alone):
+            found = pool.result(number)
+            for key, values in expected.items():
+                np.testing.assert_array_equal(found[key], values, key)
+        measured = pool.ask({"do": "present", "number": 1})
+        assert measured[names.LOOP] + measured[names.OUTSIDE] == pytest.approx(measured[names.WALL])
+        assert pool.ask({"do": "throughput", "replicas": 2, "count": 4}) > 0
+        assert pool.ask({"do": "memory"})[names.HOST_PEAK] > 2**24
+
+
+def test_what_cannot_take_part_says_why(folder: Path) -> None:
+    for name, why in (
+        ("brian2-cpp-pool", "follow on each other"),
+        ("brian2-cpp-timed-array", "no form in which one run switches its stimulus"),
+    ):
+        worker = Worker(str(folder / "ring.py"), "tiny", name, folder / f"absent-{name}")
+        with worker, pytest.raises(Absent, match=why):
+            worker.ask({"do": "setup"})

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks.contenders import all_contenders
+from benchmarks.contenders import _KNOWN, all_contenders
 from benchmarks.contenders.client import ContenderFailed, ContenderTimeout, Worker
+from benchmarks.contenders.named import case_named
 from gpurun.bench.suite.contender import Absent
 
 CASE = """
@@ -162,7 +166,28 @@ def test_one_that_crashes_is_reported(worker: Worker) -> None:
 
 
 def test_every_contender_that_is_listed_is_in_its_module() -> None:
-    from benchmarks.contenders import _KNOWN
+    modules: dict[str, set[str]] = {}
+    for name, (module, title) in _KNOWN.items():
+        assert title
+        modules.setdefault(module, set()).add(name)
+    for module, names in modules.items():
+        assert set(import_module(f"benchmarks.contenders.{module}").CONTENDERS) == names
+    assert list(all_contenders()) == list(_KNOWN)
 
-    listed = all_contenders()
-    assert list(listed) == list(_KNOWN) and all(title for title, _ in listed.values())
+
+@pytest.mark.parametrize(("name", "why"), [("pygenn", "PyGeNN"), ("bindsnet", "BindsNET")])
+def test_others_are_absent_where_they_are_not_installed_or_have_no_such_model(
+    name: str, why: str, planted: tuple[str, str, Path]
+) -> None:
+    case, _, folder = planted
+    with pytest.raises(Absent, match=why):
+        all_contenders()[name][1](case_named(case), "tiny", folder).setup()
+
+
+def test_whoever_lists_contenders_need_not_wait_for_brian2() -> None:
+    code = (
+        "import sys; from gpurun.bench_contenders import all_contenders, client; "
+        "assert 'brian2-cpp' in all_contenders(); print('brian2' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
