@@ -9,6 +9,7 @@ Request                                          Value
 ================================================ =================================================
 ``{"do": "setup"}``                              what it took, by measure
 ``{"do": "present", "number": k}``               measures
+``{"do": "present", "number": k, "count": n}``   measures of each of n stimuli from k on
 ``{"do": "result", "number": k, "file": PATH}``  names of the arrays that are in the file (npz) now
 ``{"do": "steps", "count": n}``                  seconds, or null
 ``{"do": "throughput", "replicas": r, "count": n}``  seconds, or null
@@ -89,8 +90,11 @@ class Server:
         if made is None:
             raise ConfigError(f"There is no contender for {what!r}: 'setup' comes first.")
         if what == "present":
+            first = request["number"]
             with undisturbed():
-                return numbers(made.present(request["number"]))
+                measured = [made.present(first + k) for k in range(request.get("count", 1))]
+            found = [numbers(one) for one in measured]
+            return found if "count" in request else found[0]
         if what == "result":
             arrays: dict[str, Any] = dict(made.result(request["number"]))
             np.savez(request["file"], **arrays)

@@ -129,7 +129,7 @@ def _plan(options: argparse.Namespace, contenders: Sequence[str]) -> Plan:
         seconds,
         width=options.width,
         judged=2 if options.quick else 4,
-        rounds=20 if options.quick else 200,
+        rounds=10 if options.quick else 60,
         replicas=replicas,
         quick=options.quick,
     )

@@ -67,10 +67,13 @@ class FakeWorker:
                 raise self.setup
             return {LOAD: 0.5}
         if what == "present":
-            if request["number"] == self.fails_at:
+            numbers = range(request["number"], request["number"] + request["count"])
+            if self.fails_at in numbers:
                 raise RuntimeError("the planted failure")
-            wall = self.seconds * float(np.exp(0.1 * self.noise.standard_normal()))
-            return {WALL: wall, LOOP: wall / 2}
+            walls = [
+                self.seconds * float(np.exp(0.1 * self.noise.standard_normal())) for _ in numbers
+            ]
+            return [{WALL: wall, LOOP: wall / 2} for wall in walls]
         if what == "result":
             self._write(Path(request["file"]), request["number"])
             return ["group.v", "spikes.i", "spikes.t"]

@@ -77,7 +77,7 @@ def test_contenders_take_turns() -> None:
 
 
 def test_absent_and_failing_contenders_are_listed_with_the_reason() -> None:
-    found = run({"gpurun-cpu": absent("no card"), "other": FakeWorker(fails_at=3)})
+    found = run({"gpurun-cpu": absent("no card"), "other": FakeWorker(fails_at=6)})
     missing, failing = contender(found, "gpurun-cpu"), contender(found, "other")
     assert (missing.status, missing.detail) == (ABSENT, "no card")
     assert failing.status == FAILED
@@ -133,8 +133,8 @@ def test_the_floor_of_moving_is_measured_with_the_case() -> None:
 def test_races_end_when_medians_are_known() -> None:
     wide = contender(run({"gpurun-cpu": FakeWorker()}, width=0.5), "gpurun-cpu")
     narrow = contender(run({"gpurun-cpu": FakeWorker()}, width=1e-6), "gpurun-cpu")
-    assert len(wide.values("next stimulus", WALL)) == 8
-    assert len(narrow.values("next stimulus", WALL)) == 30
+    assert len(wide.values("next stimulus", WALL)) == 11
+    assert len(narrow.values("next stimulus", WALL)) == 146
 
 
 def test_floors_of_this_machine() -> None:

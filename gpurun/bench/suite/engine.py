@@ -247,7 +247,7 @@ class _CaseRun:
             try:
                 entry.worker = self._open(self._subject.path, self._subject.size, entry.name, own)
                 setup = self._ask(entry, do="setup")
-                first = self._ask(entry, do="present", number=0)
+                (first,) = self._ask(entry, do="present", number=0, count=1)
                 entry.facts = dict(self._ask(entry, do="facts"))
             except Exception as error:
                 entry.fail(error)
@@ -290,9 +290,11 @@ class _CaseRun:
             self._floors.append(floors.memory_copy(floors.MOVED, int(min(moved))))
 
         def racer(entry: _Entry) -> Racer:
-            return Racer(
-                entry.name, lambda number: _parts(self._ask(entry, do="present", number=number))
-            )
+            def present(number: int, count: int) -> list[dict[str, float]]:
+                measured = self._ask(entry, do="present", number=number, count=count)
+                return [_parts(one) for one in measured]
+
+            return Racer(entry.name, present)
 
         racers = {entry.name: racer(entry) for entry in entries}
         by_name = {entry.name: entry for entry in entries}

@@ -31,7 +31,7 @@ class Plan:
     judged : int
         Presentations that contenders have to agree on.
     rounds : int
-        Most presentations that are timed.
+        Most turns of a contender that are timed.
     replicas : tuple of int
         Numbers of stimuli at a time; empty: throughput is not measured.
     quick : bool
@@ -42,7 +42,7 @@ class Plan:
     seconds: float
     width: float = 0.05
     judged: int = 4
-    rounds: int = 200
+    rounds: int = 60
     replicas: tuple[int, ...] = (1, 2)
     quick: bool = False
 

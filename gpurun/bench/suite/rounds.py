@@ -8,13 +8,16 @@ from gpurun.bench import stats
 from gpurun.bench.suite.contender import WALL
 from gpurun.bench.suite.plan import Deadline
 
-#: Rounds that every contender does, as long as there is time.
+#: Turns that every contender has, as long as there is time.
 LEAST = 3
 #: Values that are needed before an interval is looked at.
 ENOUGH = 8
+#: Stimuli that a contender presents in one turn, where they take less than so many seconds. A loop
+#: over stimuli has warm caches; with one in a turn, each would find what the others left.
+IN_A_ROW, SHORT = 5, 0.1
 
-#: Presents a stimulus of this number and returns what was measured.
-Present = Callable[[int], Mapping[str, float]]
+#: Presents so many stimuli from this number on and returns what was measured, for each.
+Present = Callable[[int, int], Sequence[Mapping[str, float]]]
 
 
 class Racer:
@@ -40,11 +43,13 @@ class Racer:
         """Presentations so far."""
         return len(self.measured.get(WALL, ()))
 
-    def present(self, number: int) -> None:
-        """Do a presentation and keep what it measured."""
-        for name, value in self._present(number).items():
-            self.measured.setdefault(name, []).append(float(value))
-        self.spent += self.measured[WALL][-1]
+    def present(self, turn: int) -> None:
+        """Do the presentations of a turn and keep what they measured."""
+        short = self.count > 0 and self.spent < SHORT * self.count
+        for measured in self._present(turn * IN_A_ROW, IN_A_ROW if short else 1):
+            for name, value in measured.items():
+                self.measured.setdefault(name, []).append(float(value))
+            self.spent += measured[WALL]
 
     def tight(self, width: float) -> bool:
         """Whether the interval of the median reaches at most `width` of it to either side."""
@@ -63,7 +68,7 @@ def race(
     most: int,
     dropped: Callable[[Racer, Exception], None],
 ) -> None:
-    """Let all present stimulus 0, then all stimulus 1, and so on.
+    """Let all take a turn, then all the next one, and so on.
 
     Who begins moves on by one each round. A contender that has used up its share of the time
     waits, so that a slow one does not keep the others from being measured well; none stops because
@@ -76,25 +81,25 @@ def race(
     width : float
         See `Racer.tight`; it ends when all are.
     most : int
-        Rounds at most.
+        Turns of each, at most.
     dropped : callable
         Told of a contender that raised; it takes no further part.
     """
     taking_part = list(racers)
     share = deadline.left / max(1, len(taking_part))
-    for number in range(most):
+    for turn in range(most):
         if not taking_part or deadline.left <= 0:
             return
-        if number >= LEAST and all(
+        if turn >= LEAST and all(
             racer.tight(width) or racer.spent > share for racer in taking_part
         ):
             return
-        first = number % len(taking_part)
+        first = turn % len(taking_part)
         for racer in [*taking_part[first:], *taking_part[:first]]:
             if racer.count >= LEAST and (racer.spent > share or deadline.left <= 0):
                 continue
             try:
-                racer.present(number)
+                racer.present(turn)
             except Exception as error:
                 taking_part.remove(racer)
                 dropped(racer, error)
