@@ -142,7 +142,13 @@ def case(name: str, size: str, contenders: list[Contender]) -> Case:
         "A and B (2015)",
         size,
         True,
-        {"neurons": neurons, "synapses": 50 * neurons, "steps": 800, "dt": 1e-4, "plastic": True},
+        {
+            "neurons": neurons,
+            "synapses": 50 * neurons,
+            "steps": 800,
+            "dt in ms": 0.1,
+            "dense": True,
+        },
         "brian2-cpp",
         [
             Floor(
@@ -177,7 +183,7 @@ def make(
     """
     source = Noise(seed, noise, drift)
     cases = []
-    for name, size in (("alpha", "quick"), ("alpha", "full"), ("beta", "full")):
+    for name, size in (("alpha", "full"), ("alpha", "quick"), ("beta", "full")):
         planted = (slower or {}) if (name, size) == ("alpha", "full") else {}
         entries = [
             contender(one, source, SIZES[size], planted.get(one, 1.0), count) for one in SPEEDS

@@ -80,7 +80,7 @@ def test_it_is_faster_the_other_way_round() -> None:
     row = rows["next stimulus", "wall"]
     assert row.verdict == FASTER and row.ratio == pytest.approx(0.5, rel=0.1)
     assert rows["replicas", "each stimulus, 2 at a time"].ratio < 0.7
-    assert rows["steps", "800 steps"].verdict == FASTER
+    assert rows["steps", "800 steps"].ratio < 0.7
     assert rows["setup", "load"].verdict == TOO_FEW and math.isinf(rows["setup", "load"].high)
 
 
@@ -140,8 +140,8 @@ def test_another_network_is_not_compared() -> None:
     a, b = make(), make()
     other = dataclasses.replace(a.cases[0], parameters={"neurons": 3})
     a = dataclasses.replace(a, cases=[other, *a.cases[1:]])
-    assert not any((row.case, row.size) == ("alpha", "quick") for row in compare(a, b))
-    assert any("another network" in one and "alpha (quick)" in one for one in differences(a, b))
+    assert not any((row.case, row.size) == ("alpha", "full") for row in compare(a, b))
+    assert any("another network" in one and "alpha (full)" in one for one in differences(a, b))
 
 
 def test_equal_reports_have_no_differences() -> None:
@@ -153,7 +153,7 @@ def test_differences_of_the_machine_and_the_contenders_are_told() -> None:
     a, b = make(), make()
     packages = {**MACHINE.packages, "brian2": "3"}
     machine = dataclasses.replace(MACHINE, processor="Another", packages=packages, quiet=False)
-    case = b.cases[1]
+    case = b.cases[0]
     faster = dataclasses.replace(
         case.contenders[0], facts={**case.contenders[0].facts, "flags": "-Ofast"}
     )
@@ -248,8 +248,8 @@ def test_the_command_warns_and_fails_for_what_does_not_work_any_more(
     broken = str(files.write(dataclasses.replace(report, cases=cases), tmp_path / "broken"))
     assert bench_compare.run([stored["a"], broken]) == 0
     out, err = capsys.readouterr()
-    assert "does not work any more: alpha (quick): gpurun-cpu is refused: wrong spikes" in out
-    assert "warning: alpha (quick): gpurun-cpu was measured, and is refused" in err
+    assert "does not work any more: alpha (full): gpurun-cpu is refused: wrong spikes" in out
+    assert "warning: alpha (full): gpurun-cpu was measured, and is refused" in err
     assert bench_compare.run([stored["a"], broken, "--fail-if-slower"]) == 1
 
 

@@ -107,9 +107,7 @@ def _case(report: SuiteReport, case: Case) -> list[str]:
 def _head(case: Case) -> str:
     sizes = [f"{count(case.parameters[name])} {name}" for name in _SIZES if name in case.parameters]
     others = [
-        f"{name} {quantity(float(v), 's') if name == 'dt' else count(v)}"
-        for name, v in case.parameters.items()
-        if name not in _SIZES
+        f"{plain(name)} {count(v)}" for name, v in case.parameters.items() if name not in _SIZES
     ]
     kind = "Deterministic" if case.deterministic else "Noisy"
     floors = "".join(
