@@ -4,21 +4,23 @@
 a line, and answers each with a line: ``{"ok": value}``, ``{"absent": why}`` or
 ``{"failed": message}``. It ends after ``close``, and at the end of its input.
 
-================================================ =================================================
-Request                                          Value
-================================================ =================================================
-``{"do": "setup"}``                              what it took, by measure
-``{"do": "present", "number": k}``               measures
-``{"do": "present", "number": k, "count": n}``   measures of each of n stimuli from k on
-``{"do": "result", "number": k, "file": PATH}``  names of the arrays that are in the file (npz) now
-``{"do": "steps", "count": n}``                  seconds, or null
-``{"do": "throughput", "replicas": r, "count": n}``  seconds, or null
-``{"do": "facts"}``, ``{"do": "memory"}``        what `Contender` says
-``{"do": "close"}``                              null
-================================================ =================================================
+``{"do": "setup"}``
+    What it took, by measure.
+``{"do": "present", "number": k}``, ``{"do": "present", "number": k, "count": n}``
+    Measures; with a count, a list of those of each of n stimuli from k on.
+``{"do": "result", "number": k, "file": PATH}``
+    Names of the arrays that are in the file (npz) now.
+``{"do": "steps", "count": n}``, ``{"do": "throughput", "replicas": r, "count": n}``
+    Seconds, or null.
+``{"do": "facts"}``, ``{"do": "memory"}``
+    What `Contender` says.
+``{"do": "close"}``
+    Null.
 
 What the contender and its children print goes to ``FOLDER/log``. Everything that is compiled is
-kept in FOLDER, so that it is compiled anew in a new one.
+kept in FOLDER, so that it is compiled anew in a new one. Python collects no garbage while something
+is measured, and does not look through what was there after ``setup``: Brian2's runtime mode, which
+collects garbage in each ``run``, gains by that.
 """
 
 from __future__ import annotations

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.contenders import _KNOWN, all_contenders
+from benchmarks.contenders import _KNOWN, all_contenders, common
 from benchmarks.contenders.client import ContenderFailed, ContenderTimeout, Worker
 from benchmarks.contenders.named import case_named
 from gpurun.bench.suite.contender import Absent
+from gpurun.errors import ConfigError
 
 CASE = """
 TITLE, SOURCE = "a planted one", "nowhere"
@@ -104,6 +105,8 @@ def test_what_a_contender_says_arrives_whatever_is_printed(worker: Worker) -> No
     assert worker.ask({"do": "setup"}) == {"load": 0.5}
     assert worker.log() == "from Python\nfrom a child\nand its stderr"
     assert worker.ask({"do": "present", "number": 3}) == {"wall": 1.5}
+    several = worker.ask({"do": "present", "number": 3, "count": 2})
+    assert several == [{"wall": 1.5}, {"wall": 2.0}]
     found = worker.result(3)
     assert set(found) == {"spikes.i", "spikes.t"}
     np.testing.assert_array_equal(found["spikes.t"], [0.0, 0.25, 0.5])
@@ -182,6 +185,16 @@ def test_others_are_absent_where_they_are_not_installed_or_have_no_such_model(
     case, _, folder = planted
     with pytest.raises(Absent, match=why):
         all_contenders()[name][1](case_named(case), "tiny", folder).setup()
+
+
+def test_flags_are_exact_or_brians_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(common.FLAGS, raising=False)
+    assert common.exact()
+    monkeypatch.setenv(common.FLAGS, "default")
+    assert not common.exact()
+    monkeypatch.setenv(common.FLAGS, "fast")
+    with pytest.raises(ConfigError, match=r"'exact' or 'default', not 'fast'"):
+        common.exact()
 
 
 def test_whoever_lists_contenders_need_not_wait_for_brian2() -> None:
