@@ -17,12 +17,11 @@ from ._common import by_name
 SOURCE = "Diehl & Cook (2015), Front. Comput. Neurosci. 9, 99"
 SIZES: dict[str, dict[str, Any]] = {
     "tiny": {"side": 8, "neurons": 20, "duration": 0.09},
-    "100": {"side": 28, "neurons": 100, "duration": 0.35},
     "quick": {"side": 28, "neurons": 100, "duration": 0.35},
     "full": {"side": 28, "neurons": 400, "duration": 0.35},
     "1600": {"side": 28, "neurons": 1600, "duration": 0.35},
 }
-SCALING = ("100", "full", "1600")
+SCALING = ("quick", "full", "1600")
 
 DT = 5e-4
 SEED = 2015

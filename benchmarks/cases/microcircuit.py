@@ -24,13 +24,13 @@ SOURCE = "Potjans & Diesmann (2014), Cereb. Cortex 24, 785-806"
 SIZES: dict[str, dict[str, Any]] = {
     "tiny": {"scale": 0.005, "duration": 0.03},
     "quick": {"scale": 0.02, "duration": 0.1},
-    "2%": {"scale": 0.02, "duration": 0.2},
-    "5%": {"scale": 0.05, "duration": 0.2},
-    "10%": {"scale": 0.1, "duration": 0.2},
+    "1.5k": {"scale": 0.02, "duration": 0.2},
+    "4k": {"scale": 0.05, "duration": 0.2},
+    "8k": {"scale": 0.1, "duration": 0.2},
     "full": {"scale": 0.1, "duration": 0.5},
-    "20%": {"scale": 0.2, "duration": 0.2},
+    "15k": {"scale": 0.2, "duration": 0.2},
 }
-SCALING = ("2%", "5%", "10%", "20%")
+SCALING = ("1.5k", "4k", "8k", "15k")
 
 DT = 1e-4
 SEED = 2014

@@ -95,7 +95,8 @@ def create(kenyon: int, duration: float) -> CaseNetwork:
     """Build it with `kenyon` Kenyon cells; a presentation lasts `duration` seconds."""
     b2.defaultclock.dt = DT * second
     generator = np.random.default_rng(SEED)
-    indices, times = odours(generator, duration)
+    # Drawn apart, so that the network does not depend on how long it runs
+    indices, times = odours(np.random.default_rng([SEED, 1]), duration)
     projection = b2.SpikeGeneratorGroup(PROJECTION, indices, times * second, name="projection")
     cells = _neurons(kenyon, KENYON, "cells")
     lobe = _neurons(LOBE, LOBES, "lobe")

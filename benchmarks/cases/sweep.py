@@ -24,11 +24,10 @@ SIZES: dict[str, dict[str, Any]] = {
     "tiny": {"neurons": 20, "duration": 0.08},
     "100": {"neurons": 100, "duration": 0.2},
     "quick": {"neurons": 1000, "duration": 0.2},
-    "1000": {"neurons": 1000, "duration": 0.2},
     "full": {"neurons": 1000, "duration": 1.0},
     "10000": {"neurons": 10_000, "duration": 0.2},
 }
-SCALING = ("100", "1000", "10000")
+SCALING = ("100", "quick", "10000")
 
 DT = 1e-4
 LARGEST = 2e-9
