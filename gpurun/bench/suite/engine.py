@@ -39,6 +39,8 @@ _BYTES = (names.HOST_PEAK, names.DEVICE_PEAK)
 _STEPS = (0.125, 0.25, 0.5, 1.0)
 #: Seconds of work that a measurement of throughput should hold.
 _WORK = 1.5
+#: Share of the time in which contenders have to be ready: the rest is for what is compared.
+_READY = 0.7
 
 
 class Worker(Protocol):
@@ -237,8 +239,10 @@ class _CaseRun:
 
     def _start(self, folder: Path) -> None:
         """One after the other, so that each compiles alone; the reference first."""
+        limit = _READY * self._deadline.left
+        ready = Deadline(limit)
         for entry in sorted(self._entries, key=lambda entry: entry.name != REFERENCE):
-            if self._deadline.left <= 0:
+            if ready.left <= 0:
                 entry.end(FAILED, "no time was left to begin with it (--max-time)")
                 continue
             own = folder / str(self._entries.index(entry))
@@ -246,11 +250,15 @@ class _CaseRun:
             self._say(f"{self._subject.name}, {self._subject.size}: {entry.name}")
             try:
                 entry.worker = self._open(self._subject.path, self._subject.size, entry.name, own)
-                setup = self._ask(entry, do="setup")
+                setup = self._ask(entry, ready.left, do="setup")
                 (first,) = self._ask(entry, do="present", number=0, count=1)
                 entry.facts = dict(self._ask(entry, do="facts"))
             except Exception as error:
                 entry.fail(error)
+                if ready.left <= 0:
+                    entry.detail = (
+                        f"not ready within {limit:.0f} s, all others included (--max-time)"
+                    )
                 continue
             entry.keep("setup", {name: [value] for name, value in setup.items()})
             entry.keep("first stimulus", {name: [value] for name, value in _parts(first).items()})
