@@ -49,12 +49,14 @@ def state_of(obj: Any) -> Iterator[tuple[str, Any]]:
     """The arrays of one of Brian's objects and of those that belong to it, by name."""
     import numpy as np
     from brian2.core.variables import ArrayVariable
+    from brian2.spatialneuron.spatialneuron import SpatialNeuron
 
     if hasattr(obj, "clock"):
         yield "clock.dt", np.asarray(obj.clock.dt_)
         yield "clock.t", np.asarray(obj.clock.t_)
     for name, variable in getattr(obj, "variables", {}).items():
-        if not isinstance(variable, ArrayVariable):
+        scratch = isinstance(obj, SpatialNeuron) and name.startswith("_")
+        if scratch or not isinstance(variable, ArrayVariable):
             continue
         values = np.array(variable.get_value())
         if name.endswith("space") and name.startswith("_") and variable.size == len(values):

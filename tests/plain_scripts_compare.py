@@ -141,9 +141,14 @@ def refusal(script: Script, outcome: Outcome) -> list[str]:
     lines = []
     if outcome.status == 0:
         lines.append("it was not refused")
-    said = outcome.stderr
-    expected = (*script.refused, script.path.name, "--device runtime")
+    [*_, said] = re.findall(r"PlainScriptError: .*", outcome.stderr) or [""]
+    place = rf"\({re.escape(script.path.name)}, line \d+\)"
+    if not re.search(place, said):
+        lines.append("the message does not say where in the script")
+    expected = (*script.refused, "--device runtime")
     lines += [f"the message does not say {word!r}" for word in expected if word not in said]
+    if (count := outcome.stderr.count("Traceback")) != 1:
+        lines.append(f"{count} tracebacks, expected one")
     if [line for line in printed(outcome) if line] != ([script.printed] if script.printed else []):
         lines.append(f"printed before that: {outcome.stdout!r}")
     return lines

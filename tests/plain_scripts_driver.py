@@ -31,11 +31,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy._core._multiarray_umath import __cpu_dispatch__
 
 SCRIPTS = Path(__file__).with_name("plain_scripts")
 CHILD = Path(__file__).with_name("plain_scripts_child.py")
 #: No optimisation and no contraction: the same arithmetic in both ways, and quick to compile.
 FLAGS = ("-w", "-O0", "-ffp-contract=off")
+#: NumPy has functions such as exp of its own for processors that it knows, which differ from
+#: those of C in the last bit. Without them it calls C's, too.
+ENVIRONMENT = {"MPLBACKEND": "Agg", "NPY_DISABLE_CPU_FEATURES": " ".join(__cpu_dispatch__)}
 
 
 @dataclass(frozen=True)
@@ -183,7 +187,7 @@ def run(
     done = subprocess.run(
         [sys.executable, str(CHILD), way, str(results), str(script.path), *words],
         cwd=folder,
-        env={**os.environ, "MPLBACKEND": "Agg", "GPURUN_DEVICE": device},
+        env={**os.environ, **ENVIRONMENT, "GPURUN_DEVICE": device},
         capture_output=True,
         text=True,
         timeout=timeout,

@@ -18,5 +18,7 @@ for frame in frames:
     before = array(spikes.count)
     run(50*ms)
     counts.append(array(spikes.count) - before)
+image.values[:] = 0.9               # and the same array with other values
+run(30*ms)
 counts = array(counts)
 print(counts)

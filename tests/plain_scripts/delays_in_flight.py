@@ -5,7 +5,7 @@ from brian2 import *
 
 velocity = 1.5*mm/ms
 space = 2*mm
-source = SpikeGeneratorGroup(1, [0, 0, 0], [1, 6, 13]*ms)
+source = SpikeGeneratorGroup(1, [0, 0, 0, 0, 0], [1, 4, 6, 12.4, 13]*ms)
 line = NeuronGroup(15, '''x : meter
                           dv/dt = -v/(3*ms) : 1''', threshold='v > 0.5', reset='v = 0',
                    method='exact')

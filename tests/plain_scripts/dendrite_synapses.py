@@ -1,6 +1,7 @@
 # Synapses on the compartments of a branching dendrite with an active soma; which branch is
 # stimulated first makes the difference (after Rall, 1964).
 # random: no
+# reference: cython
 from brian2 import *
 
 defaultclock.dt = 0.025*ms

@@ -6,9 +6,9 @@ import sys
 from brian2 import *
 
 seed(int(sys.argv[1]) if len(sys.argv) > 1 else 2003)
-np.random.seed(2003)
+rng = np.random.RandomState(2003)
 Ne, Ni = 320, 80
-re, ri = rand(Ne), rand(Ni)
+re, ri = rng.rand(Ne), rng.rand(Ni)
 defaultclock.dt = 0.5*ms
 
 eqs = '''

@@ -4,7 +4,7 @@
 import numpy as np
 from brian2 import *
 
-prefs.codegen.loop_invariant_optimisations = True
+prefs.codegen.target = 'numpy'     # small networks do not need a compiler
 rng = np.random.default_rng(99)
 sizes = [16, 10, 4]
 weights = [rng.normal(0.06, 0.25, (a, b)) for a, b in zip(sizes[:-1], sizes[1:])]

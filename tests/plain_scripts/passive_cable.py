@@ -1,5 +1,6 @@
 # A passive cable with a soma, and a current pulse injected half way along it.
 # random: no
+# tolerance: 1e-9 because the interpreted target solves the cable with SciPy
 from brian2 import *
 
 defaultclock.dt = 0.02*ms

@@ -1,4 +1,5 @@
-# A sweep over processes: each worker builds the network for its parameters and gives numbers back.
+# A sweep over processes: each worker builds the network for its parameters and gives numbers
+# back.
 # random: no
 import multiprocessing
 

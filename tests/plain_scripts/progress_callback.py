@@ -7,7 +7,7 @@ calls = []
 
 def progress(elapsed, completed, start, duration):
     calls.append(completed)
-    if completed == 1.0:
+    if completed > 0.999999:
         print('simulated from %s for %s' % (start, duration))
 
 
@@ -16,6 +16,6 @@ G = NeuronGroup(5, 'dv/dt = (1.2 + 0.1*i - v)/(10*ms) : 1', threshold='v > 1', r
 M = SpikeMonitor(G)
 run(50*ms, report=progress)
 run(25*ms, report=progress, report_period=100*second)
-first, last = calls[0], calls[-1]
+first, last = calls[0], round(calls[-1], 6)
 calls = None
 print(M.count[:])

@@ -1,4 +1,5 @@
-# Clocks as objects that groups share, units in stimuli, and a network that is run step by step.
+# Clocks as objects that groups share, units in stimuli, and a network that is run step by
+# step.
 # random: no
 from brian2 import *
 

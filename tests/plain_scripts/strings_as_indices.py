@@ -1,6 +1,7 @@
 # Results are picked with conditions in strings, slices and subgroups, and recorded values by
 # index.
 # random: no
+# tolerance: 1e-15 because NumPy squares by multiplying, and C++ calls pow
 from brian2 import *
 
 G = NeuronGroup(12, '''dv/dt = (I - v)/(10*ms) : 1

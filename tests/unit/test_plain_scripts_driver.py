@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +17,11 @@ from tests.plain_scripts_driver import Outcome, Script
 
 ALL = driver.scripts()
 NOISY = Script(Path("noisy.py"), random=True, statistics=("v",))
-REFUSED = Script(Path("bad.py"), random=False, refused=("network_operation", "control"))
-MESSAGE = "bad.py, line 3: network_operation control ... --device runtime"
+REFUSED = Script(Path("bad.py"), random=False, refused=("network", "control"))
+MESSAGE = (
+    "Traceback (most recent call last):\n  run(1*ms)\ngpurun.errors.PlainScriptError: 'obj' "
+    "(bad.py, line 3) is the network operation 'control'. Use '--device runtime'.\n"
+)
 
 
 @pytest.fixture
@@ -194,8 +198,15 @@ def test_that_gpurun_was_at_work_has_to_be_seen() -> None:
         (1, "", MESSAGE, None),
         (0, "", MESSAGE, "it was not refused"),
         (1, "", MESSAGE.replace("control", ""), "does not say 'control'"),
-        (1, "", MESSAGE.replace("bad.py", ""), "does not say 'bad.py'"),
-        (1, "", MESSAGE.replace("runtime", ""), "does not say '--device runtime'"),
+        (1, "", MESSAGE.replace("line 3", ""), "does not say where"),
+        (1, "", MESSAGE.replace("bad.py", "worse.py"), "does not say where"),
+        (1, "", MESSAGE + MESSAGE, "2 tracebacks"),
+        (
+            1,
+            "",
+            MESSAGE.replace("runtime", "") + "gpurun: --device runtime may be faster",
+            "runtime'",
+        ),
         (1, "[1. 2. 3.]\n", MESSAGE, "printed before that"),
     ],
 )
@@ -208,7 +219,7 @@ def test_refusals(status: int, stdout: str, stderr: str, message: str | None) ->
 def test_what_is_printed_before_a_refusal() -> None:
     script = dataclasses.replace(REFUSED, printed="first")
     assert comparing.refusal(script, Outcome(1, "first\n", MESSAGE)) == []
-    assert comparing.refusal(script, Outcome(1, "", MESSAGE))
+    assert comparing.refusal(script, Outcome(1, "", MESSAGE)) == ["printed before that: ''"]
 
 
 # -- collecting --------------------------------------------------------------------
@@ -242,7 +253,7 @@ def test_a_script_is_run_and_its_objects_are_collected(tmp_path: Path) -> None:
     assert found.status == 3, found.stderr
     assert found.stdout == "['a', 'b'] __main__\n"
     values = found.values
-    assert values["G.v"].tolist() == [0.0, 0.5 * np.exp(-0.01), 0.0]
+    assert values["G.v"].tolist() == [0.0, 0.5 * math.exp(-0.01), 0.0]
     assert values["G._spikespace"].tolist() == []  # a run ends with no event left over
     assert values["nested[monitors][0].i"].tolist() == [2]
     assert values["S.w"].tolist() == [3.0]
