@@ -53,6 +53,8 @@ def digits(value: float) -> str:
     """Three significant digits without an exponent."""
     if value == 0:
         return "0"
+    # 9.996 is 10.0
+    value = float(f"{value:.3g}") if abs(value) < 1000 else value
     before_point = max(1, math.floor(math.log10(abs(value))) + 1) if abs(value) >= 1 else 0
     return f"{value:.{max(0, 3 - before_point)}f}"
 
@@ -60,7 +62,7 @@ def digits(value: float) -> str:
 def quantity(value: float, unit: str) -> str:
     """`value` with three significant digits and a fitting prefix, e.g. ``"1.25 ms"``."""
     if unit == "B":
-        return f"{value / 2**20:.1f} MiB"
+        return f"{value / 2**20:.1f} MiB" if abs(value) >= 2**17 else f"{value / 2**10:.1f} KiB"
     if unit.startswith("1/"):
         return f"{digits(value)} {unit}"
     size = abs(value)

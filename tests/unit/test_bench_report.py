@@ -112,6 +112,7 @@ def test_newest_leaves_trials_out(tmp_path: Path) -> None:
     ("value", "unit", "text"),
     [
         (1.0, "s", "1.00 s"),
+        (9.996, "s", "10.0 s"),
         (12.34, "s", "12.3 s"),
         (123.4, "s", "123 s"),
         (0.0012345, "s", "1.23 ms"),
@@ -119,6 +120,8 @@ def test_newest_leaves_trials_out(tmp_path: Path) -> None:
         (4.2e-7, "s", "420 ns"),
         (0.0, "s", "0 ns"),
         (3 * 2**20, "B", "3.0 MiB"),
+        (1536, "B", "1.5 KiB"),
+        (0.25, "J", "250 mJ"),
     ],
 )
 def test_quantities_have_three_digits_and_a_unit(value: float, unit: str, text: str) -> None:

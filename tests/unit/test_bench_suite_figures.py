@@ -200,6 +200,16 @@ def test_parts_of_a_stimulus_are_stacked_to_its_total() -> None:
     assert near.get_title(loc="left") == "the fastest ones, enlarged"
 
 
+def test_all_of_an_interval_can_be_seen() -> None:
+    for axes in drawn("alpha-parts"):
+        highest = max(
+            median_interval(one.values("next stimulus", names.WALL)).high
+            for one in REPORT.cases[0].contenders
+            if one.name in [text.get_text() for text in axes.get_yticklabels()]
+        )
+        assert axes.get_xlim()[1] > highest
+
+
 def test_there_is_one_panel_where_all_can_be_seen() -> None:
     (axes,) = drawn("beta-parts")
     assert [text.get_text() for text in axes.get_yticklabels()] == ["gpurun-cpu", "brian2-cpp"]

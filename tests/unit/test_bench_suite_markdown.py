@@ -98,16 +98,22 @@ def test_every_case_says_what_it_is() -> None:
 
 def test_contenders_without_figures_stand_in_their_place_with_the_reason() -> None:
     found = rows(section(TEXT, "The beta network (full)"), "Each next stimulus")
-    assert [one.partition(" ")[0] for one in found] == [
-        "gpurun,",
+    assert [one.partition("`")[2].rstrip("`)") for one in found] == [
+        "gpurun-cpu",
         "gpurun-cuda",
-        "brian2,",
+        "brian2-cpp",
         "brian2-numpy",
         "bindsnet",
     ]
-    assert found["gpurun-cuda"]["total"] == "absent: no card can be used"
-    assert found["brian2-numpy"]["total"] == "**refused**: spikes of 'x' differ from 3 ms on"
-    assert found["bindsnet"]["total"] == "**failed**: out of memory Traceback \\| more"
+    totals = {one.partition(" ")[0]: cells["total"] for one, cells in found.items()}
+    assert totals["gpurun-cuda"] == "absent: no card can be used"
+    assert totals["brian2-numpy"] == "**refused**: spikes of 'x' differ from 3 ms on"
+    assert totals["bindsnet"] == "**failed**: out of memory Traceback \\| more"
+
+
+def test_a_contender_that_had_no_time_is_not_measured() -> None:
+    text = render(only(measured("gpurun-cpu", wall(1.0, phase="first stimulus"))))
+    assert rows(text, "Each next stimulus")["gpurun-cpu (`gpurun-cpu`)"]["total"] == "not measured"
 
 
 def test_measures_are_kept_apart_and_held_against_their_floors() -> None:

@@ -47,11 +47,15 @@ class Plan:
         return f"{self.case}-{self.kind}"
 
     @property
+    def heading(self) -> str:
+        """The case, and the size if there is but one."""
+        shown = self.sizes[0]
+        return shown.title if self.kind == "size" else f"{shown.title} ({shown.size})"
+
+    @property
     def caption(self) -> str:
         """What is shown, in words."""
-        shown = self.sizes[0]
-        size = "" if self.kind == "size" else f" ({shown.size})"
-        return f"{shown.title}{size}: {CAPTIONS[self.kind]}"
+        return f"{self.heading}: {CAPTIONS[self.kind]}"
 
 
 CAPTIONS = {

@@ -146,14 +146,17 @@ def _next(report: SuiteReport, case: Case) -> str:
     first = fastest(case)
     rows = []
     for one in case.contenders:
+        who = f"{plain(one.title)} (`{one.name}`)"
         if one.status != MEASURED:
             reason = f"{_WORDS.get(one.status, one.status)}: {plain(one.detail)}"
-            rows.append((plain(one.title), reason, *[""] * (len(columns) - 1)))
+            rows.append((who, reason, *[""] * (len(columns) - 1)))
             continue
         cells = [_cell(report, case, _measure(one, NEXT, name)) for name in columns]
         if one is first:
             cells[0] = f"**{cells[0]}**, the fastest"
-        rows.append((f"{plain(one.title)} (`{one.name}`)", *cells))
+        elif not one.values(NEXT, names.WALL):
+            cells[0] = "not measured"
+        rows.append((who, *cells))
     titles = ["total" if name == names.WALL else name for name in columns]
     return table(("Each next stimulus", *titles), rows)
 

@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 
 from gpurun.bench.stats import Estimate, median_interval
 from gpurun.bench.suite import contender as names
-from gpurun.bench.suite.figures import Plan, scaling
+from gpurun.bench.suite.figures import CAPTIONS, Plan, scaling
 from gpurun.bench.suite.schema import Case, Contender, SuiteReport
 from gpurun.bench.suite.summary import NEXT, curve, first_result, measured, points, seconds_each
 from gpurun.bench.text import quantity
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _WIDTH = 8.2  # inches
-_HEIGHT = 3.9
+_HEIGHT = 4.0
 _STIMULI = 10_000
 # Told apart by readers who do not see all colours, together with the markers
 _COLOURS = (
@@ -66,7 +66,7 @@ def draw(report: SuiteReport, plan: Plan) -> Figure:
         _CURVES[plan.kind](axes, plan.sizes, styles)
         axes.grid(True, which="major", color="#e4e4e4", linewidth=0.6)
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=8, frameon=False)
-    figure.suptitle(plan.caption, fontsize=9.5, x=0.01, ha="left")
+    figure.suptitle(f"{plan.heading}\n{CAPTIONS[plan.kind]}", fontsize=9.5, x=0.01, ha="left")
     figure.supxlabel(
         f"{report.machine.processor}, {report.machine.cores} cores; {report.created[:10]}, "
         f"commit {report.commit.revision[:8]}",
@@ -225,7 +225,7 @@ def _draw_parts(case: Case) -> Figure:
     near = [one for one in shown if walls[one.name] <= _ZOOM * min(walls.values())]
     panels = [shown] if len(near) == len(shown) else [shown, near]
     heights = [0.3 * len(panel) + 0.5 for panel in panels]
-    figure = Figure(figsize=(_WIDTH, sum(heights) + 1.1), layout="constrained")
+    figure = Figure(figsize=(_WIDTH, sum(heights) + 1.2), layout="constrained")
     every = figure.subplots(len(panels), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[
         :, 0
     ]
@@ -250,13 +250,15 @@ def _bars(axes: Axes, shown: Sequence[Contender], walls: dict[str, float]) -> No
         lengths = np.maximum(lengths, 0.0)
         axes.barh(rows, lengths, 0.7, left=left, color=colour, label=part)
         left = left + lengths
+    furthest = left.copy()
     for row, one in enumerate(shown):
         found = median_interval(one.values(NEXT, names.WALL))
         ends = [[found.value - found.low], [found.high - found.value]]
         axes.errorbar([found.value], [row], xerr=ends, color="black", capsize=2, linewidth=1)
+        furthest[row] = max(found.high, left[row])
         axes.annotate(
             quantity(found.value, "s"),
-            (max(found.high, left[row]), row),
+            (furthest[row], row),
             xytext=(4, 0),
             textcoords="offset points",
             va="center",
@@ -264,7 +266,8 @@ def _bars(axes: Axes, shown: Sequence[Contender], walls: dict[str, float]) -> No
         )
     axes.set_yticks(rows, [one.name for one in shown])
     axes.invert_yaxis()
-    axes.set_xlim(0, 1.13 * max(max(walls[one.name] for one in shown), float(left.max())))
+    # Room for the last label
+    axes.set_xlim(0, 1.15 * float(furthest.max()))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _short(x)))
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
