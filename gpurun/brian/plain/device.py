@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import time
-from collections import defaultdict
 from typing import Any
 
 import numpy as np
@@ -186,7 +185,7 @@ class ResidentRuntimeDevice(RuntimeDevice):
         self._last_run_time = info.loop_time
         self._last_run_completed_fraction = info.completed
         if spent:
-            net._profiling_info = _by_object(spent, recording.owners)
+            net._profiling_info = _by_object(spent, recording.owners, objects)
 
 
 def _draw_seed() -> int:
@@ -194,9 +193,11 @@ def _draw_seed() -> int:
     return int(np.random.randint(0, 2**32, dtype=np.uint32))  # noqa: NPY002
 
 
-def _by_object(spent: list[tuple[str, float]], owners: dict[str, str]) -> list[tuple[str, Any]]:
-    """Profiling information as Brian keeps it."""
-    total: dict[str, float] = defaultdict(float)
+def _by_object(
+    spent: list[tuple[str, float]], owners: dict[str, str], objects: list[Any]
+) -> list[tuple[str, Any]]:
+    """Profiling information as Brian keeps it: for all objects, also those without code."""
+    total = {obj.name: 0.0 for obj in objects if obj.active}
     for codeobject, seconds in spent:
-        total[owners.get(codeobject, codeobject)] += seconds
+        total[owners[codeobject]] += seconds
     return [(name, seconds * second) for name, seconds in total.items()]

@@ -251,7 +251,7 @@ def _functions(device: Recorder) -> set[str]:
     return found
 
 
-class _Words:
+class Words:
     """Replaces whole names in generated text, also where something is added to them."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
@@ -265,13 +265,13 @@ class _Words:
         return self._pattern.sub(lambda match: self._names[match[1]], text) if self._names else text
 
 
-def _function_words(device: Recorder, inputs: Mapping[str, str]) -> _Words:
+def _function_words(device: Recorder, inputs: Mapping[str, str]) -> Words:
     """What to call functions and the parameters of PoissonInputs (`inputs`: their names)."""
     words = canonical_names(_functions(device))
     for name, new in inputs.items():
         words[f"{name}_parameters"] = f"{new}_parameters"
         words[f"_{name}_{poisson.WEIGHT}"] = f"_{new}_{poisson.WEIGHT}"
-    return _Words(words)
+    return Words(words)
 
 
 @contextmanager
@@ -356,7 +356,7 @@ def record(
 
 
 def _finished(
-    device: Recorder, words: _Words, owners: dict[str, str], pathways: dict[str, Any]
+    device: Recorder, words: Words, owners: dict[str, str], pathways: dict[str, Any]
 ) -> Recording:
     assert device.model_description is not None
     assert device.code_and_static is not None

@@ -176,7 +176,7 @@ class Sync:
             held = variable.device.arrays[variable]
             if isinstance(variable, DynamicArrayVariable):
                 if len(held.data) != len(values):
-                    held.resize(values.shape if values.ndim == 2 else len(values))
+                    variable.resize(values.shape if values.ndim == 2 else len(values))
                 held.data[:] = values
             else:
                 held[:] = values
@@ -198,8 +198,9 @@ def _append(variable: Any, info: VariableInfo, values: np.ndarray) -> None:
     if not len(values):
         return
     before = len(held.data)
+    # Also tells the variable its size, which store() asks for
     if values.ndim == 2:
-        held.resize((before + len(values), values.shape[1]))
+        variable.resize((before + len(values), values.shape[1]))
     else:
-        held.resize(before + len(values))
+        variable.resize(before + len(values))
     held.data[before:] = values
