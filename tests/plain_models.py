@@ -47,13 +47,14 @@ def resident(backend: str = "cpu") -> Iterator[ResidentRuntimeDevice]:
 @contextmanager
 def runtime() -> Iterator[None]:
     """Run it in Brian's runtime mode meanwhile."""
-    before = device_module.runtime_device.defaultclock.dt
+    clock: Any = device_module.runtime_device.defaultclock
+    before = clock.dt
     start_scope()
     try:
         with preferences():
             yield
     finally:
-        device_module.runtime_device.defaultclock.dt = before
+        clock.dt = before
         start_scope()
 
 

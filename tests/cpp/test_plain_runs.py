@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -254,7 +253,7 @@ def test_random_numbers_follow_the_seed_and_leave_a_script_without_noise_alone()
 
 
 def test_reports_and_stop() -> None:
-    def model() -> Callable[[], Any]:
+    def model() -> None:
         group = b2.NeuronGroup(1, "dv/dt = 1*Hz : 1", method="euler")
         calls: list[tuple[float, float, float]] = []
 
@@ -274,7 +273,6 @@ def test_reports_and_stop() -> None:
         assert group.v[0] == pytest.approx(reached)
         b2.run(1 * ms, namespace={})
         assert float(b2.magic_network.t) == pytest.approx(reached + 0.001)
-        return group
 
     with resident():
         model()

@@ -96,7 +96,6 @@ class FollowingDevice(ResidentRuntimeDevice):
         self._plan(start, duration, objects, [], recording, recorded)
         pass_time(net, end)
         self._last_run_time = 0.0
-        self._last_run_completed_fraction = 1.0
 
     def _plan(
         self,

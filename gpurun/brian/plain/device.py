@@ -114,6 +114,10 @@ class ResidentRuntimeDevice(RuntimeDevice):
         self._compute(
             net, objects, recording, recorded, run_report, float(start), float(end), float(duration)
         )
+        # As Brian computes it, with its error of rounding
+        self._last_run_completed_fraction = (
+            float((net.t - start) / duration) if duration > 0 * second else 1.0
+        )
         for obj in objects:
             if isinstance(obj, Group):
                 obj._check_for_invalid_states()
@@ -183,7 +187,6 @@ class ResidentRuntimeDevice(RuntimeDevice):
         self.runs += 1
         self.loop_time += info.loop_time
         self._last_run_time = info.loop_time
-        self._last_run_completed_fraction = info.completed
         if spent:
             net._profiling_info = _by_object(spent, recording.owners, objects)
 
