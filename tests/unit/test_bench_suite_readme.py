@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
 
+from gpurun.bench.suite import case as cases
 from gpurun.bench.suite import contender as names
 from gpurun.bench.suite import files
 from gpurun.bench.suite.readme import (
@@ -53,6 +55,12 @@ def test_the_pictures_are_those_of_the_committed_reports() -> None:
         content = path.read_text(encoding="utf-8")
         assert f"<dc:source>{wanted[name]}</dc:source>" in content, f"{name}: {ADVICE}"
         assert len(content) < 100_000
+
+
+def test_the_page_describes_every_case() -> None:
+    text = (ROOT / PAGE).read_text(encoding="utf-8")
+    described = re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE)
+    assert sorted(set(described) & set(cases.names())) == cases.names()
 
 
 # -- how it is made ------------------------------------------------------------------
