@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,8 @@ from brian2.devices import device_module
 from gpurun import events
 from gpurun.brian.plain.device import ResidentRuntimeDevice
 
+#: What plain models run on: the CPU, or "cuda" (see tests/conftest.py).
+BACKEND = os.environ.get("GPURUN_TEST_BACKEND", "cpu")
 #: Quick to compile, and the same arithmetic in both ways.
 FLAGS = ["-w", "-O0", "-ffp-contract=off"]
 
@@ -28,7 +31,7 @@ def preferences() -> Iterator[None]:
 
 
 @contextmanager
-def resident(backend: str = "cpu") -> Iterator[ResidentRuntimeDevice]:
+def resident(backend: str = BACKEND) -> Iterator[ResidentRuntimeDevice]:
     """Run plain Brian2 code resident meanwhile."""
     active = device_module.active_device
     device = ResidentRuntimeDevice(backend, backend)
@@ -58,7 +61,7 @@ def runtime() -> Iterator[None]:
         start_scope()
 
 
-def in_both_ways(model: Callable[[], Any], backend: str = "cpu") -> tuple[Any, Any]:
+def in_both_ways(model: Callable[[], Any], backend: str = BACKEND) -> tuple[Any, Any]:
     """What `model` returns in runtime mode, and resident."""
     with runtime():
         seed(7)

@@ -14,7 +14,13 @@ from gpurun.brian.cuda_codeobject import (
     GpurunHostCodeObject,
     check_functions,
 )
-from gpurun.brian.cuda_emit import device_functions, device_sources, named_arrays
+from gpurun.brian.cuda_emit import (
+    constant_definitions,
+    constants_of,
+    device_functions,
+    device_sources,
+    named_arrays,
+)
 from gpurun.brian.cuda_preferences import (
     chosen_card,
     explain_preferences,
@@ -130,6 +136,10 @@ class CUDAStandaloneDevice(cpu.CPPStandaloneDevice):
         return '#include "mirrors.h"\n' + "".join(
             f"void {name}();\n" for name in device_functions(self)
         )
+
+    def with_constants(self, codeobj: Any, kernels: str) -> str:
+        """The `kernels` of a code object, with the constants that they name."""
+        return constant_definitions(constants_of(codeobj)) + kernels
 
     def complete_sources(self, sources: Sources) -> None:
         assert self.model_description is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from typing import Any
@@ -160,7 +161,7 @@ class _Emitter:
         for number, codeobj in enumerate(self.codeobjs):
             code = codeobj.code
             stream = streams[codeobj.name]
-            kernels = _constants(codeobj) + self.fill(code.cu_file, stream)
+            kernels = self.device.with_constants(codeobj, self.fill(code.cu_file, stream))
             body = self.fill(code.run_file, stream)
             if codeobj.name in self.device.profiled_codeobjects:
                 total = f"brian::{codeobj.name}_profiling_info"
@@ -253,15 +254,23 @@ def _recorded(codeobj: Any) -> list[Any]:
     ]
 
 
-def _constants(codeobj: Any) -> str:
-    """Definitions of the constants that the code of `codeobj` names."""
+def constant_definitions(constants: Mapping[str, Constant]) -> str:
+    """Definitions of constants, by their names in the code."""
     renderer = CPPNodeRenderer()
     return "".join(
-        f"constexpr {c_data_type(variable.dtype)} {name} = "
-        f"{renderer.render_expr(repr(variable.value))};\n"
-        for name, variable in sorted(codeobj.variables.items())
-        if isinstance(variable, Constant)
+        f"constexpr {c_data_type(constant.dtype)} {name} = "
+        f"{renderer.render_expr(repr(constant.value))};\n"
+        for name, constant in sorted(constants.items())
     )
+
+
+def constants_of(codeobj: Any) -> dict[str, Constant]:
+    """The constants that the code of `codeobj` names."""
+    return {
+        name: variable
+        for name, variable in codeobj.variables.items()
+        if isinstance(variable, Constant)
+    }
 
 
 def device_sources(device: Any, description: Description) -> dict[str, str]:

@@ -17,7 +17,7 @@ from brian2.units.fundamentalunits import fail_for_dimension_mismatch
 
 from gpurun.brian.plain.checks import called_at, check_objects, explained
 from gpurun.brian.plain.monitors import recorded_variables
-from gpurun.brian.plain.recorder import Recording, record
+from gpurun.brian.plain.recorder import Recording, load_backend, record
 from gpurun.brian.plain.reports import RunReport
 from gpurun.brian.plain.residents import Residents
 from gpurun.errors import PlainScriptError
@@ -39,6 +39,8 @@ class ResidentRuntimeDevice(RuntimeDevice):
     def __init__(self, backend: str, device: str) -> None:
         super().__init__()
         self.backend = backend
+        # brian2cuda adds the card's code to TimedArrays that are made from now on
+        load_backend(backend)
         self.residents = Residents(device)
         #: Variables that a run under way is changing.
         self._in_use: frozenset[Any] = frozenset()
@@ -116,7 +118,7 @@ class ResidentRuntimeDevice(RuntimeDevice):
         )
         # As Brian computes it, with its error of rounding
         self._last_run_completed_fraction = (
-            float((net.t - start) / duration) if duration > 0 * second else 1.0
+            (net.t_ - float(start)) / float(duration) if duration > 0 else 1.0
         )
         for obj in objects:
             if isinstance(obj, Group):

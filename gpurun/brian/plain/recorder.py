@@ -30,7 +30,7 @@ from brian2.synapses.synapses import Synapses
 
 from gpurun.brian import poisson
 from gpurun.brian.cleanup import temporary_project
-from gpurun.brian.codeobject import GpurunCPPCodeObject, assigned
+from gpurun.brian.codeobject import assigned
 from gpurun.brian.cpu import CPPStandaloneDevice
 from gpurun.brian.plain.checks import check_monitors
 from gpurun.brian.plain.inputs import adapted
@@ -81,9 +81,7 @@ class Recorder(CPPStandaloneDevice):
     """A recorder for the CPU; see the module."""
 
     def __init__(self) -> None:
-        known = dict(assigned)
         super().__init__()
-        assigned.update(known)
         self.network_schedule = None
         self.build_options = {}
         self.runtime = device_module.active_device
@@ -150,20 +148,13 @@ class Recorder(CPPStandaloneDevice):
             (codeobj.name, name): float(variable.value)
             for codeobj in self.code_objects.values()
             for name, variable in sorted(codeobj.variables.items())
-            if self.is_data(codeobj, variable)
+            # Whole numbers may be sizes, and a compiler makes use of them
+            if isinstance(variable, Constant) and np.issubdtype(variable.dtype, np.floating)
         }
         if self._constants:
             values = np.array(list(self._constants.values()), dtype=np.float64)
             self._constants_array = self.static_array(CONSTANTS, values)
         super().write_static_arrays(directory)
-
-    @staticmethod
-    def is_data(codeobj: Any, variable: Any) -> bool:
-        """Whether the value of `variable` is data of the model and does not stand in its code."""
-        if not isinstance(codeobj, GpurunCPPCodeObject):
-            return False  # the card's code has constants for the compiler
-        # Whole numbers may be sizes, and a compiler makes use of them
-        return isinstance(variable, Constant) and np.issubdtype(variable.dtype, np.floating)
 
     def generate_codeobj_source(self, writer: Any) -> None:
         super().generate_codeobj_source(writer)
@@ -299,13 +290,13 @@ def _forget(objects: list[Any]) -> None:
                 setattr(obj, attribute, None)
 
 
-def make_recorder(backend: str) -> Recorder:
-    """A recorder for ``"cpu"`` or ``"cuda"``."""
+def load_backend(backend: str) -> type[Recorder]:
+    """The recorders of a backend, ``"cpu"`` or ``"cuda"``."""
     if backend == "cuda":
         from gpurun.brian.plain.recorder_cuda import CUDARecorder
 
-        return CUDARecorder()
-    return Recorder()
+        return CUDARecorder
+    return Recorder
 
 
 def record(
@@ -326,7 +317,9 @@ def record(
     """
     inputs = [obj for obj in objects if isinstance(obj, PoissonInput)]
     actual = {obj.id: obj.name for obj in objects}
-    device = make_recorder(backend)
+    # What a standalone script has recorded beside this
+    known = dict(assigned)
+    device = load_backend(backend)()
     try:
         with adapted(inputs), _active(device, objects), renamed(net, objects):
             inputs_now = {actual[obj.id]: obj.name for obj in inputs}
@@ -347,10 +340,13 @@ def record(
             }
     except BrianObjectException:
         # Once more, with the names that the script knows in the message
-        device = make_recorder(backend)
+        device = load_backend(backend)()
         with _active(device, objects):
             device.record(net, objects, namespace, profile=profile)
         raise
+    finally:
+        assigned.clear()
+        assigned.update(known)
     check_monitors(objects, owners, list(device.code_objects.values()))
     return _finished(device, _function_words(device, inputs_now), owners, pathways)
 
