@@ -55,7 +55,7 @@ def state_of(obj: Any) -> Iterator[tuple[str, Any]]:
         yield "clock.dt", np.asarray(obj.clock.dt_)
         yield "clock.t", np.asarray(obj.clock.t_)
     for name, variable in getattr(obj, "variables", {}).items():
-        scratch = isinstance(obj, SpatialNeuron) and name.startswith("_")
+        scratch = name.startswith("_") and isinstance(getattr(obj, "source", obj), SpatialNeuron)
         if scratch or not isinstance(variable, ArrayVariable):
             continue
         values = np.array(variable.get_value())

@@ -1,6 +1,7 @@
 # Leaky integrate-and-fire cells with a range of drives, as in every first tutorial of the
 # field.
 # random: no
+# reference: cython
 from brian2 import *
 
 N = 60
