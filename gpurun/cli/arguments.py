@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -172,6 +173,8 @@ def parse(words: Sequence[str]) -> Command:
             changes[other] = False
     device = changes.pop("device", None)
     take_over_runtime = bool(changes.pop("take_over_runtime", False))
+    if device is None and os.environ.get("GPURUN_DEVICE", "").strip().lower() == RUNTIME:
+        device = RUNTIME
     runtime = device == RUNTIME
     spec = None if device is None or runtime else _device(device)
     if not rest:

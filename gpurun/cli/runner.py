@@ -69,6 +69,9 @@ def run(command: Command) -> int:
     changes = dict(command.changes)
     if command.device is not None:
         changes["device"] = str(command.device)
+    elif command.runtime:
+        # The environment may say so, too, where the settings know devices only
+        changes["device"] = "auto"
     settings = configure(**changes)
     path = Path(command.script)
     script.check(path)

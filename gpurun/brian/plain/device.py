@@ -16,7 +16,7 @@ from brian2.units import second
 from brian2.units.fundamentalunits import fail_for_dimension_mismatch
 
 from gpurun.brian.plain.checks import called_at, check_objects, explained
-from gpurun.brian.plain.monitors import recorded_variables
+from gpurun.brian.plain.monitors import allow_single_steps, recorded_variables
 from gpurun.brian.plain.recorder import Recording, load_backend, record
 from gpurun.brian.plain.reports import RunReport
 from gpurun.brian.plain.residents import Residents
@@ -125,6 +125,7 @@ class ResidentRuntimeDevice(RuntimeDevice):
                 obj._check_for_invalid_states()
         run_report.end(self._last_run_completed_fraction, self._last_run_time)
         net.after_run()
+        allow_single_steps(objects, namespace)
         if not profile:
             net._profiling_info = None
 
@@ -138,7 +139,8 @@ class ResidentRuntimeDevice(RuntimeDevice):
             better = explained(error)
             if better is None:
                 raise
-            raise better from error
+            # Of what happened inside Brian it says all there is to say
+            raise better from None
         return recording, recorded_variables(objects)
 
     def _compute(

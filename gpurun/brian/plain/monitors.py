@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 from brian2.core.variables import DynamicArrayVariable
@@ -10,6 +11,33 @@ from brian2.monitors.spikemonitor import EventMonitor
 from brian2.monitors.statemonitor import StateMonitor
 
 _MONITORS = (EventMonitor, StateMonitor, PopulationRateMonitor)
+
+
+class SingleStep:
+    """What ``record_single_timestep`` calls: Brian's own code, generated when it is wanted.
+
+    Parameters
+    ----------
+    monitor : StateMonitor
+    namespace : mapping
+        Of the run before.
+    """
+
+    def __init__(self, monitor: Any, namespace: Any) -> None:
+        self._monitor = weakref.proxy(monitor)
+        self._namespace = namespace
+
+    def __call__(self) -> None:
+        codeobj = self._monitor.create_default_code_object(self._namespace)
+        codeobj.before_run()
+        codeobj()
+
+
+def allow_single_steps(objects: list[Any], namespace: Any) -> None:
+    """Let StateMonitors record single time steps, as they can after a run."""
+    for obj in objects:
+        if isinstance(obj, StateMonitor) and obj.active:
+            obj.codeobj = SingleStep(obj, namespace)
 
 
 def recorded_variables(objects: list[Any]) -> set[Any]:

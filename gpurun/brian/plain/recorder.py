@@ -145,7 +145,7 @@ class Recorder(CPPStandaloneDevice):
 
     def write_static_arrays(self, directory: str) -> None:
         self._constants = {
-            (codeobj.name, name): float(variable.value)
+            (codeobj.name, name): float(np.real(variable.value))
             for codeobj in self.code_objects.values()
             for name, variable in sorted(codeobj.variables.items())
             # Whole numbers may be sizes, and a compiler makes use of them
