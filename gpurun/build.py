@@ -18,7 +18,8 @@ from gpurun.errors import SeedError
 from gpurun.instance import Instance
 from gpurun.library import HOST_ONLY, Library
 from gpurun.model import Code, Data, Manifest, Model, digest_arrays, register
-from gpurun.toolchain import compile_shared, cpu_features, find_cxx, preprocess
+from gpurun.toolchain import cpu_features, find_cxx, preprocess
+from gpurun.toolchain_pieces import compile_pieces
 from gpurun.values import check_seed
 
 LIBRARY = "model.so"
@@ -101,9 +102,10 @@ def _compile(code: Code, directory: Path) -> float:
             cwd=directory,
             compiler=compiler,
         )
-    return compile_shared(
+    return compile_pieces(
         [Path(unit) for unit in code.units],
         Path(LIBRARY),
+        light=[Path(unit) for unit in code.light_units],
         flags=list(code.flags),
         link_flags=list(code.link_flags),
         include_dirs=include_dirs,

@@ -251,6 +251,8 @@ class Code:
         for is a matter of the machine.
     cuda_flags : tuple of str
         For nvcc itself.
+    light_units : tuple of str
+        Those of `units` that no time loop is in: they are optimised less, for a shorter build.
     """
 
     files: Mapping[str, str]
@@ -261,6 +263,7 @@ class Code:
     fingerprint: str = ""
     cuda_units: tuple[str, ...] = ()
     cuda_flags: tuple[str, ...] = ()
+    light_units: tuple[str, ...] = ()
 
     def digest(self, *context: str) -> str:
         """Key of the compiled library: sources, flags and `context` (compilers, CPU, cards)."""
@@ -279,6 +282,8 @@ class Code:
             "--cuda",
             *self.cuda_units,
             *self.cuda_flags,
+            "--light",
+            *self.light_units,
         ):
             state.update(part.encode() + b"\0")
         for name in sorted(self.files):

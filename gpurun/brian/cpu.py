@@ -352,7 +352,9 @@ class CPPStandaloneDevice(StoringDevice, upstream.CPPStandaloneDevice):
             f"#include {header}\n" for header in dict.fromkeys(sorted(self._user_headers))
         )
         text = includes + self.device_declarations() + self._model_text
-        self._sources = amalgamate(texts, text, support)
+        # Headers of the user may hold what must be defined in one unit only
+        split = not (self.is_cuda or self._user_headers)
+        self._sources = amalgamate(texts, text, support, split=split)
         self.complete_sources(self._sources)
         for name, text in self._sources.files.items():
             path = Path(directory, name)

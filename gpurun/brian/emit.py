@@ -1,15 +1,17 @@
 """From the files that brian2 generates to the few that gpurun compiles.
 
-brian2 writes two files per code object and compiles each on its own. gpurun
-puts everything into one translation unit, ``model.cpp``: the headers are parsed
-once, and every code object gets a namespace of its own, because their support
-code uses the same names.
+brian2 writes two files per code object and compiles each on its own. gpurun puts them into two
+translation units, for which headers are parsed twice instead of 20 times: all code objects into
+``code_objects.cpp``, each in a namespace of its own, because their support code uses the same
+names; and what is called once in a run into ``model.cpp``, which is most of the text, and need
+not be optimised much.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -67,8 +69,10 @@ class Sources:
     """The sources of a model library: file name -> text, and how they belong together."""
 
     files: dict[str, str] = field(default_factory=dict)
-    #: Files compiled on their own: the unit and the user's additional sources.
+    #: Files compiled on their own: the generated ones and the user's additional sources.
     units: list[str] = field(default_factory=list)
+    #: Those of them that no time loop is in.
+    light_units: list[str] = field(default_factory=list)
     #: Those for nvcc.
     cuda_units: list[str] = field(default_factory=list)
     #: And flags that the user wants it to have.
@@ -95,9 +99,19 @@ def _split_includes(text: str) -> tuple[list[str], str]:
     return includes, _INCLUDE.sub("", head) + rest
 
 
-def _own_namespace(number: int, name: str, text: str) -> str:
+def _exported(number: int, text: str) -> str:
     functions = _FUNCTION.findall(text)
-    exported = "\n".join(f"using gpurun_unit_{number}::{function};" for function in functions)
+    return "\n".join(f"using gpurun_unit_{number}::{function};" for function in functions)
+
+
+def _declared(number: int, text: str) -> str:
+    """For the unit that calls what another one defines."""
+    functions = " ".join(f"void {function}();" for function in _FUNCTION.findall(text))
+    return f"namespace gpurun_unit_{number} {{ {functions} }}\n{_exported(number, text)}\n"
+
+
+def _own_namespace(number: int, name: str, text: str) -> str:
+    exported = _exported(number, text)
     defined = re.findall(r"^[ \t]*#[ \t]*define[ \t]+(\w+)", text, re.MULTILINE)
     undefine = "".join(f"#undef {macro}\n" for macro in defined)
     return f"// {name}\nnamespace gpurun_unit_{number} {{\n{text}\n}}\n{undefine}{exported}\n"
@@ -107,6 +121,8 @@ def amalgamate(
     generated: dict[str, str],
     model_text: str,
     support: dict[str, str],
+    *,
+    split: bool = False,
 ) -> Sources:
     """Build the sources of the library.
 
@@ -119,6 +135,8 @@ def amalgamate(
         The rendered ``model.cpp`` template.
     support : dict
         Headers and sources of brian2's ``brianlib`` and of gpurun, by file name.
+    split : bool
+        Whether to make two units; else everything is in ``model.cpp``.
     """
     files = {name: _tame(text) for name, text in generated.items() if name.endswith(".h")}
     for patch in load_patches():
@@ -127,29 +145,52 @@ def amalgamate(
     files = {n: t for n, t in files.items() if not n.startswith("code_objects/")}
     files.update(support)
 
-    own_headers = ("boundary.h", "memory.h", "noise.h", "element_stream.h")
-    includes: list[str] = [f'#include "{name}"' for name in own_headers if name in support]
-    bodies: list[str] = []
-
-    def take(text: str, number: int | None, name: str) -> None:
-        own, body = _split_includes(_tame(text))
-        includes.extend(line.strip() for line in own if '"code_objects/' not in line)
-        bodies.append(body if number is None else _own_namespace(number, name, body))
-
-    take(support["brianlib/spikequeue.cpp"], None, "spike queue")
-    take(generated["objects.cpp"], None, "objects")
-    take(generated["network.cpp"], None, "network")
-    units = sorted(n for n in generated if n.startswith("code_objects/") and n.endswith(".cpp"))
-    for number, name in enumerate(units):
-        take(generated[name], number, name)
-    take(model_text, None, "model")
+    own_headers = [
+        name for name in ("boundary.h", "noise.h", "element_stream.h") if name in support
+    ]
+    # It defines operators, which only one unit may
+    host = _Unit([*own_headers[:1], "memory.h", *own_headers[1:]])
+    loop = _Unit(own_headers) if split else host
+    host.take(support["brianlib/spikequeue.cpp"])
+    host.take(generated["objects.cpp"])
+    host.take(generated["network.cpp"])
+    names = sorted(n for n in generated if n.startswith("code_objects/") and n.endswith(".cpp"))
+    for number, name in enumerate(names):
+        loop.take(
+            generated[name],
+            lambda text, number=number, name=name: _own_namespace(number, name, text),
+        )
+        if split:
+            host.bodies.append(_declared(number, generated[name]))
+    host.take(model_text)
 
     del files["brianlib/spikequeue.cpp"]
-    order = list(dict.fromkeys(_normal(line) for line in includes))
-    # The spike queue's header is found beside the others, under brianlib
-    order = [line.replace('"spikequeue.h"', '"brianlib/spikequeue.h"') for line in order]
-    files["model.cpp"] = "\n".join(dict.fromkeys(order)) + "\n\n" + "\n".join(bodies)
-    return Sources(files=files, units=["model.cpp"])
+    files["model.cpp"] = host.text()
+    if not split:
+        return Sources(files=files, units=["model.cpp"])
+    files["code_objects.cpp"] = loop.text()
+    # The longer one first
+    return Sources(files=files, units=["model.cpp", "code_objects.cpp"], light_units=["model.cpp"])
+
+
+class _Unit:
+    """A translation unit that is put together; starts with headers of gpurun."""
+
+    def __init__(self, headers: list[str]) -> None:
+        self._includes = [f'#include "{name}"' for name in headers]
+        self.bodies: list[str] = []
+
+    def take(self, text: str, wrap: Callable[[str], str] = lambda body: body) -> None:
+        """Add generated text; its headers go to the top."""
+        own, body = _split_includes(_tame(text))
+        self._includes += [line.strip() for line in own if '"code_objects/' not in line]
+        self.bodies.append(wrap(body))
+
+    def text(self) -> str:
+        order = dict.fromkeys(_normal(line) for line in self._includes)
+        # The spike queue's header is found beside the others, under brianlib
+        lines = [line.replace('"spikequeue.h"', '"brianlib/spikequeue.h"') for line in order]
+        return "\n".join(dict.fromkeys(lines)) + "\n\n" + "\n".join(self.bodies)
 
 
 def _normal(line: str) -> str:

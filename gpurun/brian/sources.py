@@ -109,6 +109,7 @@ def library_code(
         flags=flags,
         link_flags=link_flags,
         include_dirs=tuple(dict.fromkeys(str(path.parent) for path in external)),
+        light_units=tuple(sources.light_units),
         cuda_units=tuple(sources.cuda_units),
         cuda_flags=(*_cuda_flags(flags), *sources.cuda_flags) if sources.cuda_units else (),
     )

@@ -316,7 +316,7 @@ def test_a_syntax_error_in_the_users_code() -> None:
     assert any("-fno-gnu-unique" in word for word in error.command)
     assert Path(error.directory).is_dir()
     assert error.directory in str(error)
-    assert "return x +;" in (Path(error.directory) / "model.cpp").read_text()
+    assert "return x +;" in (Path(error.directory) / "code_objects.cpp").read_text()
     copy = pickle.loads(pickle.dumps(error))
     assert (str(copy), copy.output, copy.command) == (str(error), error.output, error.command)
     del cells

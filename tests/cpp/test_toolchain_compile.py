@@ -11,6 +11,7 @@ import pytest
 from gpurun.cache import Cache
 from gpurun.errors import BuildError
 from gpurun.toolchain import compile_shared, cpu_features, find_cxx, preprocess
+from gpurun.toolchain_pieces import compile_pieces, light_flags
 
 FLAGS = ["-std=c++17", "-O1"]
 
@@ -91,3 +92,58 @@ def test_compiler_and_processor_are_known() -> None:
     assert compiler.family in ("gcc", "clang")
     assert cpu_features() == cpu_features()
     assert len(cpu_features()) == 16
+
+
+def test_pieces_become_one_library(folder: Path) -> None:
+    other = folder / "Zweite é.cpp"
+    other.write_text(
+        'extern "C" int answer();\nextern "C" int twice() { return 2 * answer(); }\n',
+        encoding="utf-8",
+    )
+    units = [folder / "Quelle é.cpp", other]
+    directory = folder / "tmp"
+    seconds = compile_pieces(
+        units,
+        Path("model.so"),
+        light=[other],
+        flags=[*FLAGS, "-O3"],
+        include_dirs=[folder / "include"],
+        cwd=directory,
+    )
+    assert ctypes.CDLL(str(directory / "model.so")).twice() == 84
+    assert seconds > 0
+    # Nothing else stays
+    assert [path.name for path in directory.iterdir()] == ["model.so"]
+
+
+def test_a_piece_that_fails_is_named(folder: Path) -> None:
+    broken = folder / "kaputt.cpp"
+    broken.write_text("int broken( {\n", encoding="utf-8")
+    with pytest.raises(BuildError) as caught:
+        compile_pieces(
+            [folder / "Quelle é.cpp", broken],
+            Path("model.so"),
+            light=[],
+            flags=FLAGS,
+            include_dirs=[folder / "include"],
+            cwd=folder,
+        )
+    assert str(broken) in caught.value.fields["command"]
+    assert "kaputt.cpp:1:" in caught.value.fields["output"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "added"),
+    [
+        (["-w", "-O3"], ("-O1",)),
+        (["-O0", "-O2"], ("-O1",)),
+        (["-Ofast"], ("-O1",)),
+        (["-O3", "-O0"], ()),
+        (["-O1"], ()),
+        (["-Os"], ()),
+        (["-Og"], ()),
+        ([], ()),
+    ],
+)
+def test_light_units_are_never_optimised_more(flags: list[str], added: tuple[str, ...]) -> None:
+    assert light_flags(flags) == added
