@@ -167,20 +167,20 @@ def _measure(options: argparse.Namespace, argv: Sequence[str]) -> int:
     print(markdown.render(report))
     print(f"stored in {last}")
     if not options.no_figures:
-        _draw(report, output)
+        _draw(report, output, "" if last is None else last.name)
     ours = [
         one for case in report.cases for one in case.contenders if one.name.startswith("gpurun")
     ]
     return int(any(one.status in (REFUSED, FAILED) for one in ours))
 
 
-def _draw(report: SuiteReport, output: Path) -> None:
+def _draw(report: SuiteReport, output: Path, source: str) -> None:
     from gpurun.bench.suite import figures
-    from gpurun.errors import ConfigError
+    from gpurun.errors import GpurunError
 
     try:
-        paths = figures.draw(report, output)
-    except ConfigError as error:  # what is measured is stored already
+        paths = figures.draw(report, output, source=source)
+    except GpurunError as error:  # what is measured is stored already
         say(f"no figures: {error}")
     else:
         print(f"figures: {', '.join(path.name for path in paths)} in {output}")

@@ -198,7 +198,7 @@ def _judge_distributions(
     level = ALPHA / (len(rules.spikes) + len(rules.values))
     worst, numbers = 0.0, []
     for what, left, right in _samples(rules, reference, other):
-        found: Any = ks_2samp(left, right)
+        found: Any = ks_2samp(left, right, method="asymp")
         distance, probability = float(found.statistic), float(found.pvalue)
         worst = max(worst, distance)
         if probability < level and distance > SAME_DISTRIBUTION:

@@ -203,7 +203,7 @@ def _require() -> tuple[Any, Any]:
     except ImportError as error:
         raise NotSupportedError(
             f"The figures need matplotlib, which cannot be imported ({error}). Install it with "
-            "pip install 'gpurun[images]', or pip install matplotlib.",
+            "pip install 'gpurun[bench]', or pip install matplotlib.",
             what="matplotlib",
         ) from error
     return matplotlib, panels
