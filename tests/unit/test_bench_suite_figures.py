@@ -121,7 +121,7 @@ def test_without_matplotlib_it_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(NotSupportedError, match=r"pip install 'gpurun\[images\]'"):
+    with pytest.raises(NotSupportedError, match=r"pip install 'gpurun\[bench\]'"):
         draw(REPORT, tmp_path)
     assert plan(REPORT)
 
