@@ -70,8 +70,8 @@ def run(command: Command) -> int:
     if command.device is not None:
         changes["device"] = str(command.device)
     elif command.runtime:
-        # The environment may say so, too, where the settings know devices only
-        changes["device"] = "auto"
+        # Where the environment says so: the settings know devices only
+        os.environ["GPURUN_DEVICE"] = "auto"
     settings = configure(**changes)
     path = Path(command.script)
     script.check(path)

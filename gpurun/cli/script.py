@@ -11,10 +11,8 @@ from collections.abc import Sequence
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
-import gpurun
 from gpurun.errors import GpurunError, ScriptError
 
-_PACKAGE = Path(gpurun.__file__).parent
 _FRONT = Path(__file__).parent
 
 
@@ -118,11 +116,16 @@ def _shorten(error: BaseException | None, seen: set[int]) -> None:
     if error is None or id(error) in seen:
         return
     seen.add(id(error))
-    hidden = _PACKAGE if isinstance(error, GpurunError) else _FRONT
+    hidden = [_FRONT]
+    if isinstance(error, GpurunError):
+        # Also those of Brian's that call gpurun
+        modules = [sys.modules.get(name) for name in ("gpurun", "brian2")]
+        hidden = [Path(m.__file__).parent for m in modules if m is not None and m.__file__]
     frames: list[types.TracebackType] = []
     entry = error.__traceback__
     while entry is not None:
-        if not Path(entry.tb_frame.f_code.co_filename).is_relative_to(hidden):
+        path = Path(entry.tb_frame.f_code.co_filename)
+        if not any(map(path.is_relative_to, hidden)):
             frames.append(entry)
         entry = entry.tb_next
     shortened: types.TracebackType | None = None
