@@ -1,8 +1,8 @@
 """Plain scripts whose time loop is deterministic, the first half of them: exactly Brian's results.
 
-Set ``PLAIN_SCRIPTS_REFERENCE=cython`` to compare all of them with Brian's compiled code, which takes
-an hour the first time. The second half is in ``test_plain_scripts_more.py``: a file is what one
-process of the tests does.
+Set ``PLAIN_SCRIPTS_REFERENCE=cython`` to compare all of them with Brian's compiled code, which
+takes an hour the first time. The second half is in ``test_plain_scripts_more.py``: a file is what
+one process of the tests does.
 """
 
 from __future__ import annotations
