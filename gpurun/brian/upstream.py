@@ -55,7 +55,15 @@ FILES: dict[str, str] = {
     "input/poissoninput.py": "abstract code that poisson.py rewrites",
     "input/spikegeneratorgroup.py": "rules for spikes (overrides.check_spikes)",
     "input/timedarray.py": "values array used by Python calls and generated code",
-    "devices/device.py": "set_device, active_device",
+    "devices/device.py": "set_device, active_device; base class of the device of plain scripts",
+    "core/network.py": "what run() does around the time loop, done again by brian/plain/device.py",
+    "core/magic.py": "the frames between a script and network_run",
+    "core/names.py": "names are taken and given back while code is generated (plain/names.py)",
+    "synapses/synapses.py": "initialise_queue, and when code objects are made",
+    "synapses/cythonspikequeue.pyx": "the state of a queue (plain/sync.py)",
+    "codegen/runtime/cython_rt/templates/synapses.pyx": "when a queue advances (plain/sync.py)",
+    "codegen/runtime/numpy_rt/templates/synapses.py_": "when a queue advances (plain/sync.py)",
+    "monitors/statemonitor.py": "record_single_timestep calls what plain/monitors.py puts there",
 }
 
 
