@@ -129,15 +129,22 @@ class RunWriter:
                     self._store_value(name, array, layout)
                 self.commit()
 
-    def flush(self) -> None:
-        """Write and commit what was appended so far."""
+    def flush(self, *, wait: bool = True) -> None:
+        """Write and commit what was appended so far.
+
+        Parameters
+        ----------
+        wait : bool
+            Whether to wait for the disk in any case; else only if that was a few seconds ago.
+        """
         with self._book.mutex:
             self._check()
             with self._book.writing():
                 for table in self._open_tables.values():
                     table.write_rest()
                 self.commit()
-                self._book.wait_for_disk()
+                if wait or time.monotonic() - self._book.synced > _SECONDS_UNSYNCED:
+                    self._book.wait_for_disk()
 
     def finish(self, completed: float = 1.0, wall_time: float | None = None, **facts: Any) -> None:
         """Write what was appended, and mark the run as finished.

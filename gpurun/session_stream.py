@@ -143,3 +143,9 @@ class StreamingSession(LongRunningSession):
 
     def _close_streams(self) -> None:
         self._streams.close()
+
+    def _save(self, path: str | os.PathLike[str], extra: Mapping[str, Any]) -> None:
+        # A state must not be safer than the rows that led to it: it would be gone on from without
+        # them
+        self._streams.sync()
+        super()._save(path, extra)

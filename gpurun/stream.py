@@ -16,8 +16,8 @@ class Sink(Protocol):
         """Add rows."""
         ...
 
-    def flush(self) -> None:
-        """Write and commit what was added."""
+    def flush(self, *, wait: bool) -> None:
+        """Write and commit what was added; with `wait`, a power cut takes nothing of it away."""
         ...
 
 
@@ -42,8 +42,8 @@ class StreamWriter:
         self._sink = sink
         self._slots = slots
         self._changed = threading.Condition()
-        # None asks for a flush
-        self._queue: deque[tuple[str, Mapping[str, Any]] | None] = deque()
+        # A bool asks for a flush, and says whether it waits for the disk
+        self._queue: deque[tuple[str, Mapping[str, Any]] | bool] = deque()
         self._busy = False
         self._closing = False
         self._error: BaseException | None = None
@@ -94,8 +94,14 @@ class StreamWriter:
             self._queue.append((monitor, columns))
             self._changed.notify_all()
 
-    def flush(self) -> None:
-        """Wait until all that was put is on disk and committed.
+    def flush(self, *, wait: bool = True) -> None:
+        """Wait until all that was put is in the file and committed.
+
+        Parameters
+        ----------
+        wait : bool
+            Whether to wait until a power cut would take nothing away. Without it, at most the last
+            seconds could be lost; a crash of this process loses nothing.
 
         Raises
         ------
@@ -104,7 +110,7 @@ class StreamWriter:
         """
         with self._changed:
             if not self._closing:
-                self._queue.append(None)
+                self._queue.append(wait)
                 self._changed.notify_all()
             self._changed.wait_for(lambda: self.failed or self._idle)
             self._check()
@@ -121,7 +127,7 @@ class StreamWriter:
             first = not self._closing
             self._closing = True
             if first:
-                self._queue.append(None)
+                self._queue.append(False)
             self._changed.notify_all()
         self._thread.join()
         if first:
@@ -149,8 +155,8 @@ class StreamWriter:
                 self._busy = True
                 self._changed.notify_all()
             try:
-                if item is None:
-                    self._sink.flush()
+                if isinstance(item, bool):
+                    self._sink.flush(wait=item)
                 else:
                     self._sink.append(*item)
             except BaseException as error:

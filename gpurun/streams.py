@@ -160,9 +160,22 @@ class Streams:
             if self._count(entry):
                 self._put(entry)
                 empty_stream(self._instance.library, number)
+        self._flush(wait=False)
+
+    def sync(self) -> None:
+        """Wait until a power cut would take nothing away of what was collected.
+
+        Raises
+        ------
+        ResultsError
+            A file cannot be written.
+        """
+        self._flush(wait=True)
+
+    def _flush(self, *, wait: bool) -> None:
         for destination in self._destinations.values():
             if destination.thread is not None:
-                destination.thread.flush()
+                destination.thread.flush(wait=wait)
 
     def _hand_over(self, number: int) -> bool:
         """Take the rows of a stream; whether that failed. Called from the time loop."""

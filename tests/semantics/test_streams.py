@@ -257,3 +257,29 @@ def test_a_forked_child_leaves_the_file_to_the_parent(
     expected = recorded(everything, duration=TOTAL + 30 * models.DT, seed=3)
     [found] = gpurun.open_results(path)
     assert_equal(found, {"trace": expected["trace"]})
+
+
+def test_rows_are_on_the_disk_before_the_state_that_they_led_to(
+    everything: models.Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        fsync(descriptor)
+
+    stream, state_file = tmp_path / "results.zarr", tmp_path / "state.h5"
+    with everything.model.session() as session:
+        session.stream("spikes", stream)
+        session.run(duration=TOTAL)
+        monkeypatch.setattr(os, "fsync", note)
+        session.run(duration=TOTAL)
+        # Seconds ago is late enough for a run; a short one does not wait each time
+        assert not any(name.startswith(str(stream)) for name in synced)
+        session.save(state_file)
+    rows = [n for n, name in enumerate(synced) if name.startswith(str(stream))]
+    states = [n for n, name in enumerate(synced) if "state.h5" in name]
+    assert rows
+    assert states
+    assert rows[0] < states[0]

@@ -486,3 +486,19 @@ def test_flush_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     run.finish()
     out.close()
     assert str(path / "runs" / "0" / "zarr.json") in synced
+
+
+def test_a_flush_need_not_wait_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    with writer(tmp_path / "r.zarr", sync=True) as out, out.run() as run:
+        synced.clear()
+        run.append("trace", trace_rows(0, 300))
+        run.flush(wait=False)
+        assert synced == []
+        # But what is written is committed
+        assert len(gpurun.open_results(tmp_path / "r.zarr")[0]["trace"]) == 300
+        run.flush()
+        assert synced

@@ -38,8 +38,8 @@ class Gate:
             raise ResultsError("The disk is full.", path="x", reason="full")
         self.taken.append((monitor, columns["n"]))
 
-    def flush(self) -> None:
-        self.taken.append("flush")
+    def flush(self, *, wait: bool) -> None:
+        self.taken.append("flush, wait" if wait else "flush")
 
 
 def test_what_was_put_is_written_in_order(tmp_path: Path) -> None:
@@ -171,3 +171,12 @@ def test_a_full_disk_keeps_what_was_committed(
     (record,) = gpurun.open_results(tmp_path / "r.zarr")
     assert np.array_equal(record["spikes"].v, spike_rows(0, 150)["v"])
     assert not record.finished
+
+
+def test_only_who_asks_waits_for_the_disk() -> None:
+    sink = Gate()
+    stream = StreamWriter(sink)
+    stream.flush(wait=False)
+    stream.flush()
+    stream.close()
+    assert sink.taken == ["flush", "flush, wait", "flush"]
