@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from functools import lru_cache
 from typing import Any
 
 from brian2.codegen.generators.cpp_generator import CPPCodeGenerator
@@ -45,6 +46,7 @@ _DRAWING = re.compile(
 )
 
 
+@lru_cache(maxsize=512)  # plain scripts ask again for every run
 def draws_random_numbers(code: str) -> bool:
     """Whether generated C++ uses the random number generators (a superset).
 

@@ -356,11 +356,16 @@ class CPPStandaloneDevice(StoringDevice, upstream.CPPStandaloneDevice):
         split = not (self.is_cuda or self._user_headers)
         self._sources = amalgamate(texts, text, support, split=split)
         self.complete_sources(self._sources)
-        for name, text in self._sources.files.items():
+        self.show_sources(self._sources, directory)
+        for name in self._sources.files:
+            writer.header_files.add(name) if name.endswith(".h") else writer.source_files.add(name)
+
+    def show_sources(self, sources: Sources, directory: str) -> None:
+        """Write the sources to the project directory, for whoever wants to read them."""
+        for name, text in sources.files.items():
             path = Path(directory, name)
             ensure_directory(str(path.parent))
             path.write_text(text, encoding="utf-8")
-            writer.header_files.add(name) if name.endswith(".h") else writer.source_files.add(name)
 
     def device_declarations(self) -> str:
         """C++ declarations of what another unit defines."""

@@ -13,6 +13,7 @@ import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
@@ -79,6 +80,7 @@ class Sources:
     cuda_flags: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=512)  # plain scripts generate the same texts for every run
 def _tame(text: str) -> str:
     text = _EXIT.sub("::gpurun::exit_requested(", text)
     text = _GROW.sub(r"::gpurun::grow_rows(\1, _new_size, _num_indices);", text)

@@ -32,6 +32,7 @@ from gpurun.brian import poisson
 from gpurun.brian.cleanup import temporary_project
 from gpurun.brian.codeobject import assigned
 from gpurun.brian.cpu import CPPStandaloneDevice
+from gpurun.brian.emit import Sources
 from gpurun.brian.plain.checks import check_monitors
 from gpurun.brian.plain.inputs import adapted
 from gpurun.brian.plain.names import canonical_names, renamed
@@ -181,6 +182,11 @@ class Recorder(CPPStandaloneDevice):
                     text,
                     flags=re.M,
                 )
+
+    def show_sources(self, sources: Sources, directory: str) -> None:
+        # Unless somebody has named a directory
+        if settings().directory is not None:
+            super().show_sources(sources, directory)
 
     def compile_source(self, directory: str, compiler: str, debug: bool, clean: bool) -> None:
         assert self.model_description is not None
