@@ -1,7 +1,6 @@
 # The adaptive exponential integrate-and-fire model (Brette and Gerstner, 2005) with the
 # parameters of several firing patterns.
 # random: no
-# reference: cython
 from brian2 import *
 
 C, gL, EL, VT, DeltaT = 281*pF, 30*nS, -70.6*mV, -50.4*mV, 2*mV

@@ -19,7 +19,7 @@ trace = StateMonitor(G, 'v', record=[0, 7], dt=0.5*ms)
 run(25.3*ms)
 store('here')
 ends = {}
-for name, push in [('nothing', 0), ('excited', 0.5), ('nothing again', 0), ('inhibited', -0.8)]:
+for name, push in [('nothing', 0), ('excited', 0.5), ('nothing again', 0)]:
     restore('here')
     G.I += push
     run(15*ms)

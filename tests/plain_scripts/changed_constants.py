@@ -13,8 +13,7 @@ M = SpikeMonitor(G)
 trace = StateMonitor(G, 'v', record=True, dt=1*ms, when='start')
 counts = []
 for tau, drive, power, on, w in [(10*ms, 1.5, 2, True, 0.1), (5*ms, 1.5, 2, True, 0.1),
-                                 (5*ms, 2.5, 3, True, -0.1), (5*ms, 2.5, 3, False, 0.3),
-                                 (20*ms, 1.1, 2, True, 0.0)]:
+                                 (5*ms, 2.5, 2, True, -0.1), (20*ms, 1.1, 3, False, 0.3)]:
     run(30*ms)
     counts.append(M.num_spikes)
 run(0*ms)

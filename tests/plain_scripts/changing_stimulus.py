@@ -12,7 +12,7 @@ frames = eye(3).ravel(), ones(9), (arange(9) % 2).astype(float)
 counts = []
 for frame in frames:
     begin = int(round(defaultclock.t/(10*ms)))
-    values = zeros((begin + 5, 9))
+    values = zeros((20, 9))
     values[begin:begin + 4] = frame*1.5
     image = TimedArray(values, dt=10*ms)
     before = array(spikes.count)

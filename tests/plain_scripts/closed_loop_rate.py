@@ -14,7 +14,7 @@ monitor = SpikeMonitor(cells)
 
 history = []
 seen = 0
-for _ in range(12):
+for _ in range(8):
     run(50*ms)
     rate = (monitor.num_spikes - seen)/(10*0.05)
     seen = monitor.num_spikes

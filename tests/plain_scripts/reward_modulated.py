@@ -5,8 +5,8 @@ from brian2 import *
 
 taupre, taupost, tauc, taud = 20*ms, 20*ms, 200*ms, 50*ms
 n = 10
-times = concatenate([(20*k + (k*7 + arange(n)*3) % 17)*ms/ms for k in range(15)])*ms
-inputs = SpikeGeneratorGroup(n, tile(arange(n), 15), times + 1*ms)
+times = concatenate([(20*k + (k*7 + arange(n)*3) % 17)*ms/ms for k in range(8)])*ms
+inputs = SpikeGeneratorGroup(n, tile(arange(n), 8), times + 1*ms)
 cells = NeuronGroup(2, 'dv/dt = -v/(15*ms) : 1', threshold='v > 1', reset='v = 0', method='exact')
 dopamine = NeuronGroup(1, 'dd/dt = -d/taud : 1', method='exact')
 
@@ -25,7 +25,7 @@ S.reward = linked_var(dopamine, 'd')
 spikes = SpikeMonitor(cells)
 trace = StateMonitor(S, ['c', 's'], record=[0, 7, 15], dt=1*ms)
 given = 0
-for trial in range(15):
+for trial in range(8):
     before = array(spikes.count)
     run(20*ms)
     fired = array(spikes.count) - before
