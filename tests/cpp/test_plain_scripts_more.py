@@ -1,4 +1,4 @@
-"""Plain scripts: the second half of the deterministic ones, those with noise, and those refused."""
+"""Plain scripts whose time loop is deterministic, the second half; see test_plain_scripts.py."""
 
 from __future__ import annotations
 
@@ -6,29 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.plain_scripts_compare import identical, refusal, same_distributions
-from tests.plain_scripts_driver import Script, deterministic, noisy, refused, run
+from tests.plain_scripts_compare import identical
+from tests.plain_scripts_driver import Script, deterministic
 
 
 @pytest.mark.parametrize("script", deterministic()[1::2], ids=lambda script: script.name)
 def test_results_are_those_of_brian(script: Script, tmp_path: Path) -> None:
     assert identical(script, tmp_path) == []
-
-
-@pytest.mark.parametrize("script", noisy(), ids=lambda script: script.name)
-def test_noise_has_the_same_distribution(script: Script, tmp_path: Path) -> None:
-    assert same_distributions(script, tmp_path) == []
-
-
-@pytest.mark.parametrize("script", refused(), ids=lambda script: script.name)
-def test_what_cannot_be_compiled_is_refused_by_name(script: Script, tmp_path: Path) -> None:
-    assert refusal(script, run(script, "gpurun", tmp_path)) == []
-
-
-@pytest.mark.parametrize("script", refused()[:1], ids=lambda script: script.name)
-def test_a_refused_script_runs_in_plain_brian(script: Script, tmp_path: Path) -> None:
-    """As the message says: with ``--device runtime``."""
-    plain = run(script, "python", tmp_path / "python")
-    asked = run(script, "gpurun", tmp_path / "gpurun", device="runtime")
-    assert plain.status == asked.status == 0, asked.stderr
-    assert asked.stdout == plain.stdout
