@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def _compiler(folder: Path, rounds: int) -> list[Floor]:
 
 def _card(rounds: int) -> list[Floor]:
     try:
-        import cupy
+        cupy: Any = import_module("cupy")
 
         if not cupy.cuda.runtime.getDeviceCount():
             return []
