@@ -50,6 +50,9 @@ def resident(backend: str = BACKEND) -> Iterator[ResidentRuntimeDevice]:
 @contextmanager
 def runtime() -> Iterator[None]:
     """Run it in Brian's runtime mode meanwhile."""
+    # Whatever other tests have left behind
+    active = device_module.active_device
+    device_module.active_device = device_module.runtime_device
     clock: Any = device_module.runtime_device.defaultclock
     before = clock.dt
     start_scope()
@@ -58,6 +61,7 @@ def runtime() -> Iterator[None]:
             yield
     finally:
         clock.dt = before
+        device_module.active_device = active
         start_scope()
 
 

@@ -39,6 +39,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "gpurun",
         "cpp_templates",
         "cuda_templates",
+        "benchmarks",
         "pyproject.toml",
         "README.md",
         "LICENSE",
@@ -101,6 +102,9 @@ def test_content(wheel: Path) -> None:
         for path in (CHECKOUT / folder).iterdir():
             if path.is_file():
                 assert f"gpurun/{folder}/{path.name}" in names
+    for name, folder in (("bench_cases", "cases"), ("bench_contenders", "contenders")):
+        for path in (CHECKOUT / "benchmarks" / folder).glob("*.py"):
+            assert f"gpurun/{name}/{path.name}" in names
     assert "gpurun/py.typed" in names
     [metadata] = [name for name in names if name.endswith("/METADATA")]
     assert metadata.replace("METADATA", "licenses/LICENSE") in names
