@@ -25,6 +25,9 @@ def describe(name: str, size: str) -> dict[str, Any]:
         for key, value in case.sizes[size].items()
         if isinstance(value, (int, float, str, bool))
     }
+    # Trains are compared as such, also where a case reads them
+    trains = {f"{name}.{part}" for name in made.spikes for part in "it"}
+    values = dict.fromkeys([*made.reads, *made.distributions])
     parameters |= {"steps": made.steps, "dt in ms": 1000 * made.dt}
     for key in ("neurons", "synapses"):
         if (count := getattr(made, key)) is not None:
@@ -34,7 +37,7 @@ def describe(name: str, size: str) -> dict[str, Any]:
         "source": case.source,
         "deterministic": case.deterministic,
         "spikes": list(made.spikes),
-        "values": list(dict.fromkeys([*made.reads, *made.distributions])),
+        "values": [name for name in values if name not in trains],
         # JSON has no infinity
         "exact_for": made.exact_for if made.exact_for < made.duration else None,
         "dt": made.dt,
