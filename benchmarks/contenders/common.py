@@ -31,11 +31,6 @@ Values = dict[str, NDArray[Any]]
 Measures = dict[str, float]
 
 
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def seed_of(number: int) -> int:
     """Seed of the noise of stimulus `number`, in [0, 2**32)."""
     return int(np.random.SeedSequence([SEED, number]).generate_state(1)[0])

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from gpurun.bench.clocks import Stopwatch
+from gpurun.bench.machine import cores
 from gpurun.bench.suite.case import Stimulus
 from gpurun.bench.suite.contender import HOST_PEAK, LOAD, LOOP, OUTSIDE, WALL, Absent
 
-from .common import Measures, Values, cores
+from .common import Measures, Values
 from .standalone import Standalone
 
 #: For the processes, which are forked from this one.

@@ -17,6 +17,7 @@ from brian2.input.timedarray import TimedArray
 from numpy.typing import NDArray
 
 from gpurun.bench.clocks import CpuStopwatch, Stopwatch
+from gpurun.bench.machine import cores
 from gpurun.bench.suite.case import Stimulus
 from gpurun.bench.suite.contender import (
     COMPILE,
@@ -31,7 +32,7 @@ from gpurun.bench.suite.contender import (
 )
 
 from . import memory
-from .common import BrianContender, Measures, Values, bare, choose_flags, cores
+from .common import BrianContender, Measures, Values, bare, choose_flags
 
 _COMMAND = "devices.cpp_standalone.run_cmd_unix"
 _THREADS = "devices.cpp_standalone.openmp_threads"
