@@ -84,6 +84,8 @@ public:
     // Synapses whose spikes arrive now, in the order of the threads' shares.
     std::vector<int32_t> *peek()
     {
+        if (queue.size() == 1)
+            return queue[0]->peek();
         {{ openmp_pragma('static-ordered') }}
         for (int thread = 0; thread < {{ openmp_pragma('get_num_threads') }}; thread++)
         {

@@ -68,7 +68,10 @@ def compile_pieces(
     with ThreadPoolExecutor(_cores()) as pool:
         for done in [pool.submit(compile_one, *pair) for pair in zip(units, objects, strict=True)]:
             done.result()
-    command = (*compiler, *flags, "-shared", "-fPIC", *map(str, objects), "-o", str(output))
+    # Of inline functions that several units have, the linker takes the first: the fast ones
+    order = sorted(range(len(units)), key=lambda number: units[number] in light)
+    linked = [str(objects[number]) for number in order]
+    command = (*compiler, *flags, "-shared", "-fPIC", *linked, "-o", str(output))
     compile_with(Compilation((*command, *link_flags), Path(cwd), Path(output)))
     for target in objects:
         Path(cwd, target).unlink()

@@ -141,14 +141,16 @@ def amalgamate(
         Whether to make two units; else everything is in ``model.cpp``.
     """
     files = {name: _tame(text) for name, text in generated.items() if name.endswith(".h")}
-    for patch in load_patches():
-        files[patch.file] = patch.apply(files[patch.file])
     # One header per code object would declare functions outside their namespace
     files = {n: t for n, t in files.items() if not n.startswith("code_objects/")}
     files.update(support)
+    for patch in load_patches():
+        files[patch.file] = patch.apply(files[patch.file])
 
     own_headers = [
-        name for name in ("boundary.h", "noise.h", "element_stream.h") if name in support
+        name
+        for name in ("boundary.h", "noise.h", "mersenne_twister.h", "element_stream.h")
+        if name in support
     ]
     # It defines operators, which only one unit may
     host = _Unit([*own_headers[:1], "memory.h", *own_headers[1:]])
@@ -208,7 +210,7 @@ def support_files(brian2_root: Path) -> dict[str, str]:
             found[f"brianlib/{path.name}"] = path.read_text(encoding="utf-8")
     for name in ("spikequeue.h", "spikequeue.cpp", "stdint_compat.h"):
         found[f"brianlib/{name}"] = (brian2_root / "synapses" / name).read_text(encoding="utf-8")
-    for name in ("boundary.h", "memory.h", "noise.h"):
+    for name in ("boundary.h", "memory.h", "mersenne_twister.h", "noise.h"):
         header = resources.files("gpurun.cpp_templates").joinpath(name)
         found[name] = header.read_text(encoding="utf-8")
     return found

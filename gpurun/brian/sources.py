@@ -15,6 +15,8 @@ from gpurun.model import Code
 
 # Always set: C++17 for our boundary, and no symbol that two copies would share.
 _FLAGS = ("-std=c++17", "-fno-gnu-unique", "-fvisibility=hidden")
+# Unless the script sets another: conditions are computed without branches, with the same results.
+_DEFAULTS = ("-fno-trapping-math",)
 
 
 class SourceCollector(CPPWriter):
@@ -60,7 +62,7 @@ def compiler_options(
         flags.append("-DGPURUN_FAST_MATH")
     if debug:
         flags += ["-g", "-DDEBUG"]
-    return (*flags, *_FLAGS), tuple(link_flags)
+    return (*_DEFAULTS, *flags, *_FLAGS), tuple(link_flags)
 
 
 def _cuda_flags(flags: tuple[str, ...]) -> tuple[str, ...]:

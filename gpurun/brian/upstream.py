@@ -35,7 +35,7 @@ FILES: dict[str, str] = {
     f"{_STANDALONE}/templates/synapses.cpp": "write set (writes.py)",
     f"{_STANDALONE}/templates/group_variable_set.cpp": "write set (writes.py)",
     f"{_STANDALONE}/templates/group_variable_set_conditional.cpp": "write set (writes.py)",
-    f"{_STANDALONE}/templates/threshold.cpp": "write set; clears the event space after a run",
+    f"{_STANDALONE}/templates/threshold.cpp": "replaced by one of the same name",
     f"{_STANDALONE}/templates/summed_variable.cpp": "write set (writes.py)",
     f"{_STANDALONE}/templates/spikegenerator.cpp": "write set; time bins as overrides set them",
     f"{_STANDALONE}/templates/spikemonitor.cpp": "write set (writes.py)",
