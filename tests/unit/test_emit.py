@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gpurun.brian.emit import amalgamate, support_files
+from gpurun.brian.emit import amalgamate, load_patches, support_files
 
 
 @pytest.mark.parametrize(
@@ -36,13 +36,13 @@ def test_text_that_would_end_the_process_or_be_slow(text: str, expected: str) ->
 
 def unit(model: str = "", **files: str) -> str:
     """The one source file made from `files`."""
-    brianlib = {"brianlib/spikequeue.cpp": "", "boundary.h": "", "memory.h": ""}
-    headers = {
-        # What the anchored patch looks for
-        "objects.h": "bool has_stored_gauss = false;",
-        "network.h": "",
-        "synapses_classes.h": "",
-    }
+    # What the anchored patches look for
+    anchors = {"objects.h": "", "brianlib/spikequeue.h": ""}
+    for patch in load_patches():
+        anchors[patch.file] += patch.anchor * patch.count
+    queue = {"brianlib/spikequeue.h": anchors.pop("brianlib/spikequeue.h")}
+    brianlib = {"brianlib/spikequeue.cpp": "", **queue, "boundary.h": "", "memory.h": ""}
+    headers = {**anchors, "network.h": "", "synapses_classes.h": ""}
     sources = amalgamate(
         {"objects.cpp": "", "network.cpp": "", **headers, **files}, model, brianlib
     )
