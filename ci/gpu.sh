@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# What needs a card, on a machine with one: ci/gpu.sh [DIRECTORY FOR THE REPORT]
+# What needs a card, on a machine with one: ci/gpu.sh [DIRECTORY FOR THE REPORT [suite]]
 #
+# With `suite`, `gpurun bench` with the contenders for a card, in ten minutes (GPURUN_GPU_SECONDS) and
+# a folder `suite` of the directory; GPURUN_GPU_CASES says which cases, as NAME:SIZE. Else:
 # First the tests, then the benchmarks against brian2cuda, of stimuli and of the scheduler, which
 # do as many rounds as fit into what is left of ten minutes (GPURUN_GPU_SECONDS: of so many seconds).
 # Needs no network and no uv: the Python on PATH has to have gpurun's dependencies and pytest. A
@@ -26,6 +28,17 @@ for pair in cpp_templates:cpp_templates cuda_templates:cuda_templates \
         links+=("$PWD/gpurun/$name")
     fi
 done
+
+if [ "${2:-}" = suite ]; then
+    cases=()
+    for name in ${GPURUN_GPU_CASES:-diehl_cook_stdp:quick cuba:quick mushroom_body:quick whole_brain:quick}; do
+        cases+=(--case "$name")
+    done
+    python -m gpurun bench "${cases[@]}" --contender gpurun-cuda --contender brian2cuda \
+        --contender gpurun-cpu --contender brian2-cpp --max-time $((limit - 30)) \
+        --no-figures --output "$report/suite"
+    exit
+fi
 
 # SIGINT, so that pytest reports what it has done; the benchmarks need four minutes.
 tests=0

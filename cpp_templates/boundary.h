@@ -26,7 +26,7 @@
 #include <xmmintrin.h>
 #endif
 
-#define GPURUN_ABI_VERSION 3
+#define GPURUN_ABI_VERSION 4
 
 #if defined(_WIN32)
 #define GPURUN_EXPORT extern "C" __declspec(dllexport)
@@ -60,6 +60,7 @@ typedef struct {
     double completed;     // fraction of the requested model time
     double t;             // model time of the last network at the end, in seconds
     int64_t steps;        // passes through the loop body
+    double device_seconds;  // of these, by the card's own clock; negative without a card
 } gpurun_run_info;
 
 // Called about every `period` seconds of wall time; a nonzero result stops the
@@ -111,6 +112,7 @@ struct Control {
     double requested = 0.0;        // model seconds of the whole run, all parts
     double finished = 0.0;         // model seconds of the parts that are done
     double loop_seconds = 0.0;
+    double device_seconds = -1.0;
     double t = 0.0;
     int64_t steps = 0;
     // What a backend wants to know of the loop: that the clocks were set, and that a step is done,

@@ -371,6 +371,7 @@ static int32_t finish_run(gpurun_run_info* info) {
     info->completed = c.requested > 0 ? std::min(1.0, c.finished / c.requested) : 1.0;
     info->t = c.t;
     info->steps = c.steps;
+    info->device_seconds = c.device_seconds;
     return c.stop_requested ? GPURUN_STOPPED : GPURUN_OK;
 }
 
@@ -832,6 +833,7 @@ GPURUN_EXPORT int32_t gpurun_run(double duration, int32_t advance, double maximu
         c.requested = c.duration_or(gpurun::scripted_duration);
         c.finished = c.loop_seconds = c.t = 0.0;
         c.steps = 0;
+        c.device_seconds = -1.0;
         c.hand_over = gpurun::streams.empty() || !gpurun::full_callback ? nullptr : gpurun::hand_over;
         gpurun::OutputRedirection redirection(output);
         gpurun::FlushDenormals flush;

@@ -12,6 +12,8 @@ void open(int ordinal, const HostSide& host) {
     GPURUN_CUDA(cudaSetDevice(ordinal));
     GPURUN_CUDA(cudaStreamCreateWithFlags(&c.stream, cudaStreamNonBlocking));
     GPURUN_CUDA(cudaEventCreateWithFlags(&c.staged, cudaEventDisableTiming));
+    GPURUN_CUDA(cudaEventCreate(&c.loop_began));
+    GPURUN_CUDA(cudaEventCreate(&c.loop_ended));
     c.ordinal = ordinal;
     c.is_open = true;
     pathways();  // they are told how to reach their kernels
@@ -27,6 +29,8 @@ void close() {
     release_model();
     if (c.staging) cudaFreeHost(c.staging);
     cudaEventDestroy(c.staged);
+    cudaEventDestroy(c.loop_began);
+    cudaEventDestroy(c.loop_ended);
     cudaStreamDestroy(c.stream);
     c = Context();
 }
@@ -252,7 +256,17 @@ void run_once(void (*function)()) {
     all_to_host();
 }
 
-void wait_for_loop() { wait(); }
+void loop_begins() { GPURUN_CUDA(cudaEventRecord(context().loop_began, stream())); }
+
+void wait_for_loop() {
+    Context& c = context();
+    GPURUN_CUDA(cudaEventRecord(c.loop_ended, stream()));
+    wait();
+    float milliseconds = 0.0f;
+    GPURUN_CUDA(cudaEventElapsedTime(&milliseconds, c.loop_began, c.loop_ended));
+    double& total = control().device_seconds;
+    total = std::max(total, 0.0) + 1e-3 * milliseconds;
+}
 
 void empty_queues() {
     use_card();

@@ -57,6 +57,7 @@ struct Context {
     char* staging = nullptr;  // pinned, for overrides
     size_t staging_bytes = 0;
     cudaEvent_t staged = nullptr;
+    cudaEvent_t loop_began = nullptr, loop_ended = nullptr;
 };
 
 inline Context& context() {

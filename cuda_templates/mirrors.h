@@ -57,6 +57,7 @@ void run_once(void (*function)());
 // Within it: the host has set its clocks; a step is done, with which clocks being due (by bits).
 void clocks_set();
 void step_done(unsigned int due);
+void loop_begins();
 void wait_for_loop();
 
 // Within it: how many rows a monitor has recorded, at least if there are `enough`, and before its

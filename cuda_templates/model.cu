@@ -122,6 +122,7 @@ void clocks_set() {
             host_changed(id);
             to_device(id);
         }
+    loop_begins();
 }
 
 void step_done(unsigned int due) {

@@ -276,7 +276,11 @@ class SavingSession(Session):
                 results_directory=results_directory,
             )
         return replace(
-            last, loop_time=total.loop_time, completed=total.completed, steps=total.steps
+            last,
+            loop_time=total.loop_time,
+            device_time=total.device_time,
+            completed=total.completed,
+            steps=total.steps,
         )
 
     def _pieces(
@@ -287,6 +291,7 @@ class SavingSession(Session):
         maximum_run_time: float | None,
     ) -> RunInfo:
         spent, steps, completed = 0.0, 0, 1.0
+        device_times: list[float] = []
         left = run.end - self._instance.t
         going_on = self._steps_left(left)
         if not going_on and run.plan.found is None:
@@ -311,10 +316,13 @@ class SavingSession(Session):
                     _inform(f"saved {run.plan.path}, at {where}; --resume goes on from there")
                 raise
             spent, steps, ended = spent + info.loop_time, steps + info.steps, info.completed == 1
+            if info.device_time is not None:
+                device_times.append(info.device_time)
             left = run.end - self._instance.t
             completed = 1.0 if ended else 1 - left / (run.end - run.start)
             going_on = piece.due and not ended
-        return RunInfo(spent, completed, self._instance.t, steps, completed < 1)
+        device_time = sum(device_times) if device_times else None
+        return RunInfo(spent, completed, self._instance.t, steps, completed < 1, device_time)
 
     def _save_script(self, run: _Run) -> bool:
         """Save the run; a full disk is no reason to lose it, and is only warned of."""

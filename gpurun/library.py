@@ -80,6 +80,7 @@ class _RunInfo(ctypes.Structure):
         ("completed", ctypes.c_double),
         ("t", ctypes.c_double),
         ("steps", ctypes.c_int64),
+        ("device_seconds", ctypes.c_double),
     )
 
 
@@ -156,13 +157,17 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What the time loop reports. Times in seconds, `t` in model seconds."""
+    """What the time loop reports. Times in seconds, `t` in model seconds.
+
+    `device_time` is None where no card took part.
+    """
 
     loop_time: float
     completed: float
     t: float
     steps: int
     stopped: bool
+    device_time: float | None = None
 
 
 @contextlib.contextmanager
@@ -594,7 +599,10 @@ class Library:
             ctypes.byref(info),
         )
         stopped = status == _STOPPED
-        self.last_run = RunInfo(info.loop_seconds, info.completed, info.t, info.steps, stopped)
+        device_time = info.device_seconds if info.device_seconds >= 0 else None
+        self.last_run = RunInfo(
+            info.loop_seconds, info.completed, info.t, info.steps, stopped, device_time
+        )
         self._teller.end()
         return self.last_run
 

@@ -98,6 +98,13 @@ class CardMeter:
         known = [amount for amount in listed if amount is not None]
         return sum(known) if len(known) == len(listed) else None
 
+    def energy(self) -> float | None:
+        """Joules that the card has taken since its driver was loaded; None where NVML has no count.
+
+        Of the whole card, whoever uses it: a slice (MIG) has no count of its own.
+        """
+        return None if self._watch is None else self._watch.energy()
+
     def close(self) -> None:
         """Let go of NVML. The next sample takes hold of it again."""
         if self._watch is not None:

@@ -21,7 +21,7 @@ from gpurun.errors import SessionError
 from gpurun.estimate_types import MemoryEstimate
 
 #: Raised whenever the C boundary or the manifest changes incompatibly.
-ABI_VERSION = 3
+ABI_VERSION = 4
 MANIFEST_FORMAT = 2
 
 

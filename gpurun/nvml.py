@@ -190,7 +190,7 @@ def _card(index: int, order: dict[str, int]) -> Card:
 
 
 class Watch:
-    """The memory of one card or slice again and again, without looking for it each time.
+    """Memory and energy of a card or slice, again and again, without looking for it each time.
 
     Keeps NVML initialised until it is closed. Usable from several threads.
 
@@ -208,21 +208,35 @@ class Watch:
     def memory(self) -> DeviceMemory:
         """The memory as it is now; all None while the card does not answer."""
         with _lock:
-            if not self._open:
-                try:
-                    pynvml.nvmlInit()
-                except pynvml.NVMLError:
-                    return DeviceMemory()
-                self._open = True
-            if self._handle is None:
-                self._handle = _get(pynvml.nvmlDeviceGetHandleByUUID, self.uuid)
-            found = DeviceMemory() if self._handle is None else _memory(self._handle)
+            handle = self._card()
+            found = DeviceMemory() if handle is None else _memory(handle)
             if found == DeviceMemory():
                 self._handle = None  # a card that comes back has another
             return found
 
+    def energy(self) -> float | None:
+        """Joules since the driver was loaded; None for slices, old cards, and without an answer."""
+        with _lock:
+            handle = self._card()
+            found = (
+                None if handle is None else _get(pynvml.nvmlDeviceGetTotalEnergyConsumption, handle)
+            )
+            return None if found is None else found / 1000
+
+    def _card(self) -> Any:
+        """Its handle, or None; the lock has to be held."""
+        if not self._open:
+            try:
+                pynvml.nvmlInit()
+            except pynvml.NVMLError:
+                return None
+            self._open = True
+        if self._handle is None:
+            self._handle = _get(pynvml.nvmlDeviceGetHandleByUUID, self.uuid)
+        return self._handle
+
     def close(self) -> None:
-        """Let go of NVML. The next `memory` takes hold of it again."""
+        """Let go of NVML. The next question takes hold of it again."""
         with _lock:
             if self._open:
                 self._open, self._handle = False, None

@@ -93,6 +93,9 @@ class RunResult:
         Where the run took place.
     peak_memory : int or None
         Peak resident memory of the process in bytes, None where the system does not say.
+    device_time : float or None
+        Seconds from the beginning to the end of the time loop by the card's own clock (CUDA
+        events); pauses between kernels are in it. None on the CPU.
     """
 
     values: Mapping[str, np.ndarray]
@@ -109,6 +112,7 @@ class RunResult:
     seed: int | None
     device: str
     peak_memory: int | None = None
+    device_time: float | None = None
     _name_of: Callable[[Any], str] | None = field(default=None, repr=False)
     _origin: Origin | None = field(default=None, repr=False)
 
@@ -293,6 +297,7 @@ class RunResult:
             for name in (
                 *("seed", "duration", "completed", "t", "steps", "device", "wall_time"),
                 *("upload_time", "reset_time", "loop_time", "read_time", "peak_memory"),
+                "device_time",
             )
         }
         if origin is not None:

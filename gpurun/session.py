@@ -595,6 +595,7 @@ class Session(WritableSession):
             seed=seed,
             device=self.device,
             peak_memory=peak_memory(),
+            device_time=info.device_time,
             _name_of=self._name_of,
             _origin=origin_of(self.model),
         )

@@ -162,6 +162,7 @@ class LongRunningSession(StatefulSession):
     ) -> RunResult:
         began, first = time.perf_counter(), self.t
         loop_time, steps, stopped, left = 0.0, 0, False, total - self.t
+        device_times: list[float] = []
         reporter.begin()
         while not stopped and self._steps_left(left):
             deadline, start = time.perf_counter() + every, self.t
@@ -186,6 +187,8 @@ class LongRunningSession(StatefulSession):
                 self.save(path, extra=extra)
                 raise
             loop_time, steps = loop_time + piece.loop_time, steps + piece.steps
+            if piece.device_time is not None:
+                device_times.append(piece.device_time)
             left = total - self.t if piece.completed < 1 else 0.0
             # Ctrl-C waits until the file is there
             with Interruptible():
@@ -197,6 +200,7 @@ class LongRunningSession(StatefulSession):
         return replace(
             result,
             loop_time=loop_time,
+            device_time=sum(device_times) if device_times else None,
             steps=steps,
             wall_time=time.perf_counter() - began,
             duration=total,

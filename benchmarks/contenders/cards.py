@@ -1,6 +1,8 @@
-"""The card of contenders that use one, and the memory that they take of it."""
+"""The card of contenders that use one, and what they take of it: memory, energy."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from gpurun.bench import card
 from gpurun.bench.card import BenchmarkCard
@@ -67,6 +69,18 @@ class CardMemory:
         if most is None or self._before is None or most <= self._before:
             return {}
         return {DEVICE_PEAK: float(most - self._before)}
+
+    def energy_of(self, work: Callable[[], object]) -> float | None:
+        """Joules of the whole card during `work`, or None where NVML does not count them.
+
+        A card counts in steps of a tenth of a second or so.
+        """
+        before = self._meter.energy()
+        work()
+        after = self._meter.energy()
+        if before is None or after is None or after <= before:
+            return None
+        return after - before
 
     def close(self) -> None:
         """Let go of the driver."""

@@ -159,6 +159,10 @@ class BrianContender(ABC):
         """Peak of this process since `setup`, which compiles: Python and Brian2 are in it."""
         return {HOST_PEAK: float(self.peak())}
 
+    def energy(self, count: int) -> float | None:
+        """See `Contender`. Nobody tells what the processor's is."""
+        return None
+
     def peak(self) -> int:
         """Peak of this process in bytes, with one stimulus at a time."""
         return memory.peak() if self._peak is None else self._peak

@@ -64,6 +64,10 @@ class Cuda(Standalone):
             found = dict(super().memory())
         return {**found, **self.card_memory.risen(sampler)}
 
+    def energy(self, count: int) -> float | None:
+        assert self.card_memory is not None
+        return self.card_memory.energy_of(lambda: self.throughput(1, count))
+
     def close(self) -> None:
         if self.card_memory is not None:
             self.card_memory.close()

@@ -16,6 +16,7 @@ from gpurun.bench.suite.case import Stimulus
 from gpurun.bench.suite.contender import (
     COMPILE,
     COMPILE_CPU,
+    DEVICE,
     GENERATION,
     LOAD,
     LOOP,
@@ -118,6 +119,8 @@ class Resident(BrianContender):
             RESET: result.reset_time,
             READ: result.read_time + reading.seconds,
         }
+        if result.device_time is not None:
+            measured[DEVICE] = result.device_time
         return measured, values
 
     def _from_file(self, names: Iterable[str]) -> Values:
@@ -222,6 +225,10 @@ class OnCard(Resident):
         assert self.card_memory is not None
         self._close_scheduler()
         return {**super().memory(), **self.card_memory.own()}
+
+    def energy(self, count: int) -> float | None:
+        assert self.card_memory is not None
+        return self.card_memory.energy_of(lambda: self.throughput(1, count))
 
     def close(self) -> None:
         super().close()

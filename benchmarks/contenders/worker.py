@@ -12,6 +12,8 @@ a line, and answers each with a line: ``{"ok": value}``, ``{"absent": why}`` or
     Names of the arrays that are in the file (npz) now.
 ``{"do": "steps", "count": n}``, ``{"do": "throughput", "replicas": r, "count": n}``
     Seconds, or null.
+``{"do": "energy", "count": n}``
+    Joules, or null.
 ``{"do": "facts"}``, ``{"do": "memory"}``
     What `Contender` says.
 ``{"do": "close"}``
@@ -107,6 +109,9 @@ class Server:
         if what == "throughput":
             with undisturbed():
                 return number(made.throughput(request["replicas"], request["count"]))
+        if what == "energy":
+            with undisturbed():
+                return number(made.energy(request["count"]))
         if what == "facts":
             return dict(made.facts())
         if what == "memory":

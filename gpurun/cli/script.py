@@ -7,7 +7,8 @@ import io
 import os
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
@@ -98,7 +99,8 @@ def report(error: BaseException, *, verbose: bool) -> None:
 
     It goes through ``sys.excepthook``, which Brian2 and others replace. Frames of the
     command line are left out, and with an error that gpurun raises on purpose also the
-    frames below the script's call, as the message says what there is to say.
+    frames below the script's call, as the message says what there is to say. Brian2 then
+    does not ask for a report to its developers.
 
     Parameters
     ----------
@@ -109,7 +111,32 @@ def report(error: BaseException, *, verbose: bool) -> None:
     """
     if not verbose:
         _shorten(error, set())
-    sys.excepthook(type(error), error, error.__traceback__)
+    with _unasked() if _on_purpose(error, set()) else nullcontext():
+        sys.excepthook(type(error), error, error.__traceback__)
+
+
+def _on_purpose(error: BaseException | None, seen: set[int]) -> bool:
+    """Whether gpurun raised `error`, or Brian raised it because of one of gpurun's."""
+    if error is None or id(error) in seen:
+        return False
+    seen.add(id(error))
+    return isinstance(error, GpurunError) or _on_purpose(error.__cause__, seen)
+
+
+@contextmanager
+def _unasked() -> Iterator[None]:
+    """Have Brian2 show the traceback alone, as its own preference says."""
+    brian2 = sys.modules.get("brian2")
+    if brian2 is None:
+        yield
+        return
+    name, preferences = "logging.display_brian_error_message", brian2.prefs
+    before = preferences[name]
+    preferences[name] = False
+    try:
+        yield
+    finally:
+        preferences[name] = before
 
 
 def _shorten(error: BaseException | None, seen: set[int]) -> None:

@@ -67,6 +67,18 @@ def test_check_says_what_would_be_run(gpurun: Run) -> None:
     assert "followed up to line 11: IndexError" in done.stdout
 
 
+def test_a_refusal_is_not_for_brians_developers(gpurun: Run) -> None:
+    done = gpurun(REFUSED)
+    assert done.returncode == 1
+    assert "network operation 'control'" in done.stderr
+    assert "unexpected error" not in done.stderr
+    # What the script itself does wrong is shown as ever
+    own = gpurun("from brian2 import *\nrun(1*ms)\nraise ValueError('mine')\n")
+    assert own.returncode == 1
+    assert "ValueError: mine" in own.stderr
+    assert "unexpected error" in own.stderr
+
+
 def test_check_finds_what_is_not_supported(gpurun: Run) -> None:
     done = gpurun(REFUSED, "check")
     assert done.returncode == 1, done.stderr

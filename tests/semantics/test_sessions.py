@@ -106,6 +106,13 @@ def test_what_a_result_says_about_its_run(script: models.Script) -> None:
         times = (result.upload_time, result.reset_time, result.loop_time, result.read_time)
         assert all(time > 0 for time in times)
         assert sum(times) <= result.wall_time
+        if backend.BACKEND == "cpu":
+            assert result.device_time is None
+        else:
+            assert result.device_time is not None
+            # By another clock than the loop's
+            assert 0 < result.device_time < result.loop_time + 1e-3
+            assert (session.advance(0.004).device_time or 0) > 0
 
 
 def test_a_run_of_no_duration_gives_the_baseline(script: models.Script) -> None:

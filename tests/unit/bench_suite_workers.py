@@ -37,6 +37,8 @@ class FakeWorker:
         The presentation that fails.
     log : list
         Takes the requests.
+    watts : float, optional
+        Power of its card, if it has one that tells.
     """
 
     def __init__(
@@ -48,10 +50,11 @@ class FakeWorker:
         fails_at: int | None = None,
         log: list[tuple[str, Any]] | None = None,
         name: str = "",
+        watts: float | None = None,
     ) -> None:
         self.seconds, self.setup, self.shift, self.fails_at = seconds, setup, shift, fails_at
         self.log = [] if log is None else log
-        self.name = name
+        self.name, self.watts = name, watts
         self.noise = np.random.default_rng(abs(hash(seconds)) % 2**32)
         self.asked = self.closed = False
 
@@ -83,6 +86,8 @@ class FakeWorker:
             return None if request["replicas"] > 1 else self.seconds * request["count"]
         if what == "facts":
             return {"bytes moved": 1000, "flags": "none"}
+        if what == "energy":
+            return None if self.watts is None else self.watts * self.seconds * request["count"]
         assert what == "memory"
         return {"peak host memory": 2.0**20}
 

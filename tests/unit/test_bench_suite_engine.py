@@ -9,7 +9,7 @@ import pytest
 
 from gpurun.bench import stats
 from gpurun.bench.suite import floors
-from gpurun.bench.suite.contender import WALL
+from gpurun.bench.suite.contender import ENERGY, WALL
 from gpurun.bench.suite.engine import run_case
 from gpurun.bench.suite.plan import REFERENCE, Deadline, Plan, chosen
 from gpurun.bench.suite.schema import ABSENT, FAILED, MEASURED, REFUSED, Case
@@ -62,7 +62,7 @@ def test_agreement_comes_before_timing() -> None:
     requests = [what for _, what in log]
     assert requests[:3] == ["setup", "present", "facts"]
     assert requests[3:7] == ["result"] * 4
-    assert requests[-1] == "memory"
+    assert requests[-2:] == ["memory", "energy"]
 
 
 def test_contenders_take_turns() -> None:
@@ -119,6 +119,14 @@ def test_measures_are_kept_apart() -> None:
     assert (replicas.over, replicas.at) == ("replicas", [1])
     units = {one.name: one.unit for one in found.measures}
     assert units["peak host memory"] == "B"
+
+
+def test_energy_is_that_of_a_stimulus_where_a_card_tells() -> None:
+    found = run({"gpurun-cpu": FakeWorker(watts=200), "other": FakeWorker()})
+    assert contender(found, "gpurun-cpu").values("energy", ENERGY) == pytest.approx([2.0] * 3)
+    assert contender(found, "other").values("energy", ENERGY) == []
+    (measure,) = (one for one in contender(found, "gpurun-cpu").measures if one.name == ENERGY)
+    assert measure.unit == "J"
 
 
 def test_the_floor_of_moving_is_measured_with_the_case() -> None:

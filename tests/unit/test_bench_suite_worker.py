@@ -70,6 +70,9 @@ class Fake:
     def facts(self):
         return {"case": self.case.name, "size": self.size, "cache": os.environ["GPURUN_CACHE_DIR"]}
 
+    def energy(self, count):
+        return np.float32(count / 2)
+
     def memory(self):
         return {"peak host memory": 1}
 
@@ -112,6 +115,7 @@ def test_what_a_contender_says_arrives_whatever_is_printed(worker: Worker) -> No
     np.testing.assert_array_equal(found["spikes.t"], [0.0, 0.25, 0.5])
     assert worker.ask({"do": "steps", "count": 5}) is None
     assert worker.ask({"do": "throughput", "replicas": 2, "count": 8}) == 16.0
+    assert worker.ask({"do": "energy", "count": 5}) == 2.5
     assert worker.ask({"do": "memory"}) == {"peak host memory": 1.0}
     facts = worker.ask({"do": "facts"})
     assert facts["case"] == "planted_case" and facts["size"] == "quick"

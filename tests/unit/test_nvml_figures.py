@@ -330,6 +330,16 @@ def test_watch_looks_for_its_card_once(machine: Machine) -> None:
     assert machine.open == 0
 
 
+def test_watch_counts_joules_where_the_card_does(machine: Machine) -> None:
+    machine.play(nvmlDeviceGetHandleByUUID=lambda uuid: "card")
+    machine.says(nvmlDeviceGetTotalEnergyConsumption=12_500)
+    with Watch(UUID) as watch:
+        assert watch.energy() == 12.5
+        machine.fails("nvmlDeviceGetTotalEnergyConsumption", status=pynvml.NVML_ERROR_NOT_SUPPORTED)
+        assert watch.energy() is None
+    assert machine.open == 0
+
+
 def test_watch_of_a_slice(divided: Machine) -> None:
     with Watch(SLICES[0]) as watch:
         assert watch.memory() == DeviceMemory(10 * GIB, GIB, 9 * GIB, {3: GIB})

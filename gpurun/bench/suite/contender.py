@@ -28,7 +28,7 @@ UPLOAD, RESET, READ = "upload", "reset", "read"
 DEVICE = "time loop, device"
 # Measures of `memory`, in bytes.
 HOST_PEAK, DEVICE_PEAK = "peak host memory", "peak device memory"
-# Of `energy`, in joules.
+# Of `energy`, in joules a stimulus: of the whole card, idle or not.
 ENERGY = "energy"
 
 
@@ -93,6 +93,10 @@ class Contender(Protocol):
 
     def memory(self) -> Mapping[str, float]:
         """Peak memory so far, in bytes, of this process and its children; and of the card."""
+        ...
+
+    def energy(self, count: int) -> float | None:
+        """Joules of the card for stimuli 0 to `count` - 1, one at a time; None if nobody counts."""
         ...
 
     def close(self) -> None:

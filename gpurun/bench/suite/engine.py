@@ -39,6 +39,8 @@ _BYTES = (names.HOST_PEAK, names.DEVICE_PEAK)
 _STEPS = (0.125, 0.25, 0.5, 1.0)
 #: Seconds of work that a measurement of throughput should hold.
 _WORK = 1.5
+#: And one of energy, which cards count in steps of a tenth of a second or so; stimuli at most.
+_COUNTED, _MOST = 2.0, 5000
 #: Share of the time in which contenders have to be ready: the rest is for what is compared.
 _READY = 0.7
 
@@ -200,6 +202,7 @@ class _CaseRun:
                 self._over_steps()
                 self._side_by_side()
                 self._memory()
+                self._energy()
             finally:
                 for entry in self._entries:
                     entry.close()
@@ -371,6 +374,28 @@ class _CaseRun:
             found = self._try(entry, do="memory")
             if found:
                 entry.keep("memory", {name: [value] for name, value in found.items()})
+
+    def _energy(self) -> None:
+        """Of as many stimuli as take long enough for what counts it to have counted."""
+        found: dict[str, list[float]] = {}
+        unable: set[str] = set()
+        for _ in range(3):
+            for entry in self._going():
+                walls = entry.values("next stimulus", names.WALL)
+                if not walls or entry.name in unable:
+                    continue
+                each = stats.median_interval(walls).value
+                count = max(1, min(_MOST, round(_COUNTED / max(each, 1e-6))))
+                if self._deadline.left < 2 * count * each:
+                    continue
+                joules = self._try(entry, do="energy", count=count)
+                if joules is None:
+                    unable.add(entry.name)
+                else:
+                    found.setdefault(entry.name, []).append(joules / count)
+        for entry in self._going():
+            if entry.name in found:
+                entry.keep("energy", {names.ENERGY: found[entry.name]})
 
 
 def _parts(measured: Mapping[str, float]) -> dict[str, float]:

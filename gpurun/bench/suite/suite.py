@@ -109,16 +109,18 @@ def run_suite(
     cases: list[Case] = []
 
     def report() -> SuiteReport:
+        on = _card()
         return SuiteReport(
             kind=KIND,
             version=VERSION,
             created=created,
-            quick=plan.quick,
+            # On an emulated card times mean nothing
+            quick=plan.quick or on.get("card") == card.EMULATED,
             command=" ".join(argv),
             seconds=round(time.perf_counter() - started, 1),
             commit=state,
             machine=where,
-            card=_card(),
+            card=on,
             settings={
                 **settings,
                 "time limit in s": plan.seconds,
