@@ -157,7 +157,7 @@ def _measure(options: argparse.Namespace, argv: Sequence[str]) -> int:
         plan,
         contenders,
         client.Worker,
-        argv,
+        _repeatable(argv),
         _root(),
         say,
         settings={"flags": os.environ.get("GPURUN_BENCH_FLAGS", "exact")},
@@ -172,6 +172,20 @@ def _measure(options: argparse.Namespace, argv: Sequence[str]) -> int:
         one for case in report.cases for one in case.contenders if one.name.startswith("gpurun")
     ]
     return int(any(one.status in (REFUSED, FAILED) for one in ours))
+
+
+def _repeatable(argv: Sequence[str]) -> list[str]:
+    """The command without the folder of its output, which is nobody else's."""
+    kept: list[str] = []
+    words = iter(argv)
+    for word in words:
+        name, equals, _ = word.partition("=")
+        if len(name) > 2 and "--output".startswith(name):
+            if not equals:
+                next(words, None)
+        else:
+            kept.append(word)
+    return kept
 
 
 def _draw(report: SuiteReport, output: Path, source: str) -> None:
