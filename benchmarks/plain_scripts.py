@@ -6,7 +6,7 @@ there is more to build than to compute. Brian generates code
 for its default target and with its default compiler flags. Parts of the report:
 
 - **cold**: the first run, with empty caches: gpurun builds its models, Brian its Cython modules.
-  Each script is run once; the ratio is that of the medians over all scripts.
+  Each script is run once; the ratio is that of the medians over the scripts.
 - **warm**: the same script again, by turns, with all that was built in the caches.
 
 Measured is the wall time of the process: imports, set-up, builds, simulation and figures.
@@ -39,7 +39,7 @@ COLD, WARM = "cold", "warm"
 
 
 def measure(recording: Recording) -> None:
-    """Run all scripts; see the module's description."""
+    """Run the scripts; see the module's description."""
     scripts = [SCRIPTS / f"{name}.py" for name in TRIAL] if recording.quick else _scripts()
     rounds = 2 if recording.quick else 3
     recording.parameters.update({"scripts": len(scripts), "warm runs of each": rounds})

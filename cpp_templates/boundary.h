@@ -60,7 +60,7 @@ typedef struct {
     double completed;     // fraction of the requested model time
     double t;             // model time of the last network at the end, in seconds
     int64_t steps;        // passes through the loop body
-    double device_seconds;  // of these, by the card's own clock; negative without a card
+    double device_seconds;  // in the time loops by the card's own clock; negative without one
 } gpurun_run_info;
 
 // Called about every `period` seconds of wall time; a nonzero result stops the

@@ -19,7 +19,7 @@ _PAGE = 4096
 _VECTOR = 24
 #: From here the C library gives memory in pages of its own.
 _MAPPED = 2**17
-#: A `RandomGenerator` of brian2's: std::mt19937, a stored number and whether there is one.
+#: A `RandomGenerator` of brian2's: MersenneTwister, a stored number and whether there is one.
 _GENERATOR = 5016
 
 

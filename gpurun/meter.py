@@ -1,4 +1,4 @@
-"""Meters: how much memory a device has, and who uses it.
+"""Meters: how much memory a device has, and who uses it; what energy a card takes.
 
 `meter_for` gives the meter of a device; a `Sampler` reads one in the background.
 """
@@ -47,7 +47,7 @@ def _driver_knows_our_ids() -> bool:
 
 
 class CardMeter:
-    """The memory of a card, or of a slice of one (MIG).
+    """The memory of a card, or of a slice of one (MIG), and the energy of a card.
 
     Reads NVML, which takes neither a context nor memory on the card. CUDA is asked once, by a
     process of its own, which card its number means.

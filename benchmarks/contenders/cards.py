@@ -36,8 +36,8 @@ def choose_card_flags(found: BenchmarkCard) -> None:
     choose_flags(["-w", "-O0", "-ffp-contract=off"] if found.emulated else None)
 
 
-class CardMemory:
-    """How much of the first card is used; by whom, the driver does not always tell."""
+class CardUse:
+    """Memory and energy that the first card takes; for whom, the driver does not always tell."""
 
     def __init__(self) -> None:
         self._meter = CardMeter(0)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import brian2 as b2
 import numpy as np
@@ -19,6 +19,9 @@ from gpurun.bench.suite.contender import HOST_PEAK
 from gpurun.errors import ConfigError
 
 from . import memory
+
+if TYPE_CHECKING:
+    from .cards import CardUse
 
 SEED = 20150803
 #: ``default`` takes Brian2's own compiler flags, fast-math among them.
@@ -139,11 +142,20 @@ class BrianContender(ABC):
         """One stimulus after the other; for more at a time, see who overrides it."""
         if replicas != 1:
             return None
-        stimuli = [self.stimulus(number) for number in range(count)]
+        work = self._prepared(count)
         with Stopwatch() as watch:
+            work()
+        return watch.seconds
+
+    def _prepared(self, count: int) -> Callable[[], None]:
+        """The presentation of so many stimuli, one after the other, which are there already."""
+        stimuli = [self.stimulus(number) for number in range(count)]
+
+        def work() -> None:
             for number, stimulus in enumerate(stimuli):
                 self.show(number, stimulus, self.network.reads)
-        return watch.seconds
+
+        return work
 
     def facts(self) -> Mapping[str, int | float | str | bool]:
         """See `Contender`."""
@@ -162,6 +174,10 @@ class BrianContender(ABC):
     def energy(self, count: int) -> float | None:
         """See `Contender`. Nobody tells what the processor's is."""
         return None
+
+    def energy_of(self, card: CardUse | None, count: int) -> float | None:
+        """Joules of `card` for so many stimuli, one after the other."""
+        return None if card is None else card.energy_of(self._prepared(count))
 
     def peak(self) -> int:
         """Peak of this process in bytes, with one stimulus at a time."""

@@ -14,7 +14,7 @@ from gpurun.bench.suite.contender import Absent
 from gpurun.errors import ConfigError
 
 from . import upstream_cuda
-from .cards import CardMemory, choose_card_flags, describe
+from .cards import CardUse, choose_card_flags, describe
 from .common import exact
 from .standalone import Standalone
 
@@ -22,14 +22,14 @@ from .standalone import Standalone
 class Cuda(Standalone):
     """brian2cuda's ``cuda_standalone``."""
 
-    card_memory: CardMemory | None = None
+    card_use: CardUse | None = None
 
     def activate(self) -> Any:
         if find_spec("brian2cuda") is None:
             raise Absent("brian2cuda is not installed: pip install brian2cuda")
         self.card = describe()
         choose_card_flags(self.card)
-        self.card_memory = CardMemory()
+        self.card_use = CardUse()
         wanted = upstream_cuda.EXACT if exact() else None
         return upstream_cuda.select(self.card.toolkit, self.card.capability, wanted)
 
@@ -59,18 +59,17 @@ class Cuda(Standalone):
         }
 
     def memory(self) -> Mapping[str, float]:
-        assert self.card_memory is not None
-        with self.card_memory.sampler() as sampler:
+        assert self.card_use is not None
+        with self.card_use.sampler() as sampler:
             found = dict(super().memory())
-        return {**found, **self.card_memory.risen(sampler)}
+        return {**found, **self.card_use.risen(sampler)}
 
     def energy(self, count: int) -> float | None:
-        assert self.card_memory is not None
-        return self.card_memory.energy_of(lambda: self.throughput(1, count))
+        return self.energy_of(self.card_use, count)
 
     def close(self) -> None:
-        if self.card_memory is not None:
-            self.card_memory.close()
+        if self.card_use is not None:
+            self.card_use.close()
 
 
 CONTENDERS = {"brian2cuda": Cuda}

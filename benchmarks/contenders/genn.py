@@ -35,7 +35,7 @@ from gpurun.bench.suite.contender import (
 )
 
 from . import memory
-from .cards import CardMemory
+from .cards import CardUse
 from .common import BrianContender, Measures, Values, choose_flags, flags
 
 #: Brette et al. (2007), benchmark 2: volts and milliseconds.
@@ -58,7 +58,7 @@ class PyGenn(BrianContender):
 
     model: Any
     cells: Any
-    card_memory: CardMemory | None = None
+    card_use: CardUse | None = None
 
     def setup(self) -> Mapping[str, float]:
         if find_spec("pygenn") is None:
@@ -76,12 +76,12 @@ class PyGenn(BrianContender):
             self._define(import_module("pygenn"))
             self.model.build(str(self.folder))
         if self._on_card:
-            self.card_memory = CardMemory()
+            self.card_use = CardUse()
         with Stopwatch() as loading:
             # Recorded spikes can be read when so many steps were made
             self.model.load(num_recording_timesteps=self.network.steps)
-        if self.card_memory is not None:
-            self.card_memory.note()
+        if self.card_use is not None:
+            self.card_use.note()
         memory.reset_peak()
         return {GENERATION: generation.seconds - spent[COMPILE], **spent, LOAD: loading.seconds}
 
@@ -192,11 +192,14 @@ class PyGenn(BrianContender):
 
     def memory(self) -> Mapping[str, float]:
         found = dict(super().memory())
-        return found if self.card_memory is None else {**found, **self.card_memory.own()}
+        return found if self.card_use is None else {**found, **self.card_use.own()}
+
+    def energy(self, count: int) -> float | None:
+        return self.energy_of(self.card_use, count)
 
     def close(self) -> None:
-        if self.card_memory is not None:
-            self.card_memory.close()
+        if self.card_use is not None:
+            self.card_use.close()
 
 
 @contextmanager

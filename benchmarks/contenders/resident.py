@@ -29,7 +29,7 @@ from gpurun.bench.suite.contender import (
 from gpurun.scheduler import Scheduler
 
 from . import memory
-from .cards import CardMemory, choose_card_flags, describe
+from .cards import CardUse, choose_card_flags, describe
 from .common import BrianContender, Measures, Values, choose_flags, seed_of
 
 #: Where streamed monitors of a case go.
@@ -200,13 +200,13 @@ class OnCard(Resident):
     """On the card that CUDA counts as its first."""
 
     backend, place = "cuda", "cuda:0"
-    card_memory: CardMemory | None = None
+    card_use: CardUse | None = None
 
     def setup(self) -> Mapping[str, float]:
         self.card = describe()
-        self.card_memory = CardMemory()
+        self.card_use = CardUse()
         taken = super().setup()
-        self.card_memory.note()
+        self.card_use.note()
         return taken
 
     def choose_flags(self) -> None:
@@ -222,18 +222,17 @@ class OnCard(Resident):
 
     def memory(self) -> Mapping[str, float]:
         """With the one session that presents."""
-        assert self.card_memory is not None
+        assert self.card_use is not None
         self._close_scheduler()
-        return {**super().memory(), **self.card_memory.own()}
+        return {**super().memory(), **self.card_use.own()}
 
     def energy(self, count: int) -> float | None:
-        assert self.card_memory is not None
-        return self.card_memory.energy_of(lambda: self.throughput(1, count))
+        return self.energy_of(self.card_use, count)
 
     def close(self) -> None:
         super().close()
-        if self.card_memory is not None:
-            self.card_memory.close()
+        if self.card_use is not None:
+            self.card_use.close()
 
 
 CONTENDERS = {"gpurun-cpu": Resident, "gpurun-cuda": OnCard}

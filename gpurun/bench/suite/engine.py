@@ -376,7 +376,10 @@ class _CaseRun:
                 entry.keep("memory", {name: [value] for name, value in found.items()})
 
     def _energy(self) -> None:
-        """Of as many stimuli as take long enough for what counts it to have counted."""
+        """Of as many stimuli as take long enough for what counts it to have counted.
+
+        It comes last, and a contender that fails in it keeps what it has measured before.
+        """
         found: dict[str, list[float]] = {}
         unable: set[str] = set()
         for _ in range(3):
@@ -388,7 +391,12 @@ class _CaseRun:
                 count = max(1, min(_MOST, round(_COUNTED / max(each, 1e-6))))
                 if self._deadline.left < 2 * count * each:
                     continue
-                joules = self._try(entry, do="energy", count=count)
+                try:
+                    joules = self._ask(entry, do="energy", count=count)
+                except Exception as error:
+                    self._say(f"  {entry.name}: no energy, {error}")
+                    joules = None
+                    entry.close()
                 if joules is None:
                     unable.add(entry.name)
                 else:
