@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import brian2
 from brian2.devices.cpp_standalone.device import CPPWriter
 
 from gpurun.brian.emit import Sources
@@ -17,6 +18,7 @@ from gpurun.model import Code
 _FLAGS = ("-std=c++17", "-fno-gnu-unique", "-fvisibility=hidden")
 # Unless the script sets another: conditions are computed without branches, with the same results.
 _DEFAULTS = ("-fno-trapping-math",)
+_BRIAN2 = Path(brian2.__file__).parent
 
 
 class SourceCollector(CPPWriter):
@@ -33,10 +35,15 @@ class SourceCollector(CPPWriter):
 
 
 def _is_useful(flag: str) -> bool:
-    """False for search paths that do not exist: they would only make keys differ."""
+    """False for search paths that would only make keys differ.
+
+    Those that do not exist, and those of brian2, of whose headers a model has copies: a process
+    in which Brian compiles its queue for Cython has them in its preferences from then on.
+    """
     for prefix in ("-I", "-L", "-Wl,--enable-new-dtags,-rpath,", "-Wl,-rpath,", "-Wl,-R"):
         if flag.startswith(prefix):
-            return Path(flag.removeprefix(prefix)).is_dir()
+            folder = Path(flag.removeprefix(prefix))
+            return folder.is_dir() and not folder.is_relative_to(_BRIAN2)
     return True
 
 
