@@ -17,7 +17,9 @@ import ctypes
 import functools
 import os
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Generator
 from pathlib import Path
 
@@ -68,6 +70,18 @@ hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, data
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
+def _hear_signals() -> None:
+    """Undo what ``nohup`` and a shell's ``&`` leave to all processes that tests start."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number, usual in (
+        (signal.SIGINT, signal.default_int_handler),
+        (getattr(signal, "SIGHUP", None), signal.SIG_DFL),
+    ):
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--minimum-tests",
@@ -77,6 +91,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    _hear_signals()
     wanted = config.getoption("--minimum-tests")
     if wanted:
         table = TESTS.parent / "ci" / "minimum_tests.toml"
