@@ -108,5 +108,5 @@ def _show(path: Path, device: str, planned: Sequence[PlannedRun], *, left_alone:
         if facts not in shown:
             shown.add(facts)
             print(f"    {', '.join(one.objects)}")
-            card = f", {size(one.card_use)} on the card" if one.card_use else ""
+            card = f", {size(one.card_memory)} on the card" if one.card_memory else ""
             print(f"    memory: {size(one.host_memory)}{card}")

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.cuda_emulator.driver import prepare
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -62,6 +64,17 @@ def emulator_cache() -> str:
     if folder.stat().st_uid != os.getuid():
         raise PermissionError(f"{folder} belongs to somebody else: set CUDA_EMULATOR_CACHE")
     return str(folder)
+
+
+def card_environment(settings: str = "") -> dict[str, str]:
+    """This process's environment with an emulated card, for a process to start."""
+    return {
+        **os.environ,
+        "CUDA_PATH": str(ROOT / "tests" / "cuda_emulator"),
+        "CUDA_EMULATOR": settings,
+        "CUDA_EMULATOR_CACHE": emulator_cache(),
+        "LD_LIBRARY_PATH": str(prepare.nvml()),
+    }
 
 
 def _main(job: str, answer: str) -> None:

@@ -12,10 +12,8 @@ import pytest
 from gpurun.bench.suite import contender as names
 from gpurun.bench.suite import files
 from gpurun.bench.suite.schema import MEASURED
-from tests.cuda_emulator.driver import prepare
 
-from .isolated import emulator_cache
-from .upstream import TOOLKIT
+from .isolated import card_environment
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,13 +24,9 @@ def test_the_contenders_for_a_card_agree_and_are_measured(tmp_path: Path) -> Non
         [ROOT / "ci" / "gpu.sh", tmp_path, "suite"],
         cwd=ROOT,
         env={
-            **os.environ,
+            **card_environment("nvml.energy=0"),
             "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
             "GPURUN_GPU_CASES": "cuba:tiny",
-            "CUDA_PATH": str(TOOLKIT),
-            "CUDA_EMULATOR": "nvml.energy=0",
-            "CUDA_EMULATOR_CACHE": emulator_cache(),
-            "LD_LIBRARY_PATH": str(prepare.nvml()),
         },
         capture_output=True,
         text=True,

@@ -17,7 +17,7 @@ from gpurun.toolchain_cuda import find_cuda
 from tests.cuda_emulator.driver import prepare
 
 from . import isolated
-from .isolated import emulator_cache
+from .isolated import card_environment
 from .upstream import TOOLKIT
 
 ROOT = Path(__file__).parents[2]
@@ -32,13 +32,7 @@ def benchmark(
     return subprocess.run(
         [sys.executable, "-m", "gpurun.bench", case, "--output", output, *options],
         cwd=ROOT,
-        env={
-            **os.environ,
-            "CUDA_PATH": str(TOOLKIT),
-            "CUDA_EMULATOR": "",
-            "CUDA_EMULATOR_CACHE": emulator_cache(),
-            "LD_LIBRARY_PATH": str(prepare.nvml()),
-        },
+        env=card_environment(),
         capture_output=True,
         text=True,
         check=False,

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.cuda_emulator.driver import prepare
-
-from .upstream import TOOLKIT
+from .isolated import card_environment
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,12 +19,7 @@ def printed(example: str, folder: Path, device: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "gpurun", ROOT / "examples" / f"{example}.py", "--device", device],
         cwd=folder,
-        env={
-            **os.environ,
-            "CUDA_PATH": str(TOOLKIT),
-            "CUDA_EMULATOR": "order=reverse leaks=fatal",
-            "LD_LIBRARY_PATH": str(prepare.nvml()),
-        },
+        env=card_environment("order=reverse leaks=fatal"),
         capture_output=True,
         text=True,
         timeout=300,

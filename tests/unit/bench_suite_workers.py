@@ -33,8 +33,8 @@ class FakeWorker:
         What goes wrong first.
     shift : int
         By how many steps every spike is late.
-    fails_at : int, optional
-        The presentation that fails.
+    fails_at : int or "energy", optional
+        The presentation that fails, or what else does.
     log : list
         Takes the requests.
     watts : float, optional
@@ -47,7 +47,7 @@ class FakeWorker:
         *,
         setup: Exception | None = None,
         shift: int = 0,
-        fails_at: int | None = None,
+        fails_at: int | str | None = None,
         log: list[tuple[str, Any]] | None = None,
         name: str = "",
         watts: float | None = None,
@@ -87,6 +87,8 @@ class FakeWorker:
         if what == "facts":
             return {"bytes moved": 1000, "flags": "none"}
         if what == "energy":
+            if self.fails_at == "energy":
+                raise RuntimeError("the planted failure")
             return None if self.watts is None else self.watts * self.seconds * request["count"]
         assert what == "memory"
         return {"peak host memory": 2.0**20}

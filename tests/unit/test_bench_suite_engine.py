@@ -129,6 +129,13 @@ def test_energy_is_that_of_a_stimulus_where_a_card_tells() -> None:
     assert measure.unit == "J"
 
 
+def test_a_failure_to_tell_energy_costs_nothing_else() -> None:
+    found = contender(run({"gpurun-cpu": FakeWorker(watts=200, fails_at="energy")}), "gpurun-cpu")
+    assert found.status == MEASURED
+    assert found.values("next stimulus", WALL)
+    assert found.values("energy", ENERGY) == []
+
+
 def test_the_floor_of_moving_is_measured_with_the_case() -> None:
     found = run({"gpurun-cpu": FakeWorker()})
     assert [(one.name, one.detail) for one in found.floors] == [(floors.MOVED, "1000 bytes")]

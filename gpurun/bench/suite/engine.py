@@ -395,13 +395,13 @@ class _CaseRun:
                     joules = self._ask(entry, do="energy", count=count)
                 except Exception as error:
                     self._say(f"  {entry.name}: no energy, {error}")
-                    joules = None
                     entry.close()
+                    continue
                 if joules is None:
                     unable.add(entry.name)
                 else:
                     found.setdefault(entry.name, []).append(joules / count)
-        for entry in self._going():
+        for entry in self._entries:
             if entry.name in found:
                 entry.keep("energy", {names.ENERGY: found[entry.name]})
 

@@ -38,7 +38,7 @@ class PlannedRun:
         What the network is made of.
     problems : tuple of str
         Why it cannot be run.
-    host_memory, card_use : int
+    host_memory, card_memory : int
         Bytes that it is going to take.
     """
 
@@ -49,7 +49,7 @@ class PlannedRun:
     objects: tuple[str, ...]
     problems: tuple[str, ...]
     host_memory: int
-    card_use: int
+    card_memory: int
 
 
 class StandaloneChosenError(SystemExit):
@@ -120,7 +120,7 @@ class FollowingDevice(ResidentRuntimeDevice):
                 objects=described(objects),
                 problems=tuple(found),
                 host_memory=host,
-                card_use=card,
+                card_memory=card,
             )
         )
 
